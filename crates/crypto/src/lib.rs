@@ -1,0 +1,36 @@
+//! Cryptography for Countersign, and nothing else.
+//!
+//! This is the only crate that touches cryptographic libraries. It knows keys, signatures, digests and sealed
+//! bytes; it does not know tenants, the time of day, HTTP or SQL. Everything that enters from outside is parsed
+//! into a type whose existence proves the check that made it.
+
+mod algorithm;
+pub mod b64;
+mod der;
+mod digests;
+mod ed25519;
+mod hex;
+pub mod import;
+mod jcs;
+pub mod json;
+mod jws;
+mod public_key;
+mod sealing;
+mod signing;
+mod siphash;
+mod verifying;
+
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use digests::{
+    Digest32, MacKey, NotHex32, constant_time_eq, crc32, keyed_digest128, random_bytes,
+    random_token, sha256,
+};
+pub use jcs::{NotCanonicalizable, canonical_json};
+pub use jws::{
+    JwsHeader, JwsRefusal, MAX_HEADER_OCTETS, MAX_JWS_OCTETS, Segment, TokenType, UnverifiedJws,
+    VerifiedJws,
+};
+pub use public_key::{KeyFingerprint, KeyKind, PublicKey, PublicKeyRejected};
+pub use sealing::{MasterKey, MasterKeyMalformed, SealRefused};
+pub use signing::{JwsSigner, RsaSize, SigningAlgorithm, SigningKey, SigningKeyRejected};
+pub use verifying::{AlgorithmDoesNotFit, SignatureInvalid, VerifyingKey};
