@@ -1,0 +1,332 @@
+//! Checks 1 to 7: everything up to the signature. Until then the content only selects candidates.
+
+use std::sync::Arc;
+
+use countersign_crypto::{
+    Algorithm, JwsRefusal, TokenType, UnverifiedJws, VerifiedJws, VerifyingKey,
+};
+
+use super::refusal::{Check, Reason, Refusal};
+use super::trace::Trace;
+use super::{Flow, claims};
+use crate::configurations::{ConfigurationStatus, KeyUse};
+use crate::directory::{Directory, TrustedConfiguration, Unmatched};
+use crate::organizations::OrganizationStatus;
+use crate::time::UnixTime;
+
+/// Without a `kid`, at most this many keys are tried (`tokens.md`).
+const MAX_KEYS_TRIED: usize = 4;
+
+/// An assertion of which only the form is known. It exposes nothing but what finds the key.
+#[derive(Debug)]
+pub struct UnverifiedAssertion<'a> {
+    jws: UnverifiedJws<'a>,
+    flow: Flow,
+}
+
+/// What is known of the organization that is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct OrganizationStanding<'a> {
+    /// Whether it is served.
+    pub status: OrganizationStatus,
+    /// Its configurations.
+    pub directory: &'a Directory,
+}
+
+/// The configuration that an assertion selects, active, with the keys that may verify it.
+#[derive(Debug)]
+pub struct Candidate {
+    configuration: Arc<TrustedConfiguration>,
+    keys: Vec<usize>,
+}
+
+/// An assertion whose signature a registered, active key has verified.
+#[derive(Debug)]
+pub struct VerifiedAssertion<'a> {
+    pub(super) jws: VerifiedJws<'a>,
+    pub(super) configuration: Arc<TrustedConfiguration>,
+    pub(super) key: usize,
+    pub(super) flow: Flow,
+}
+
+impl<'a> UnverifiedAssertion<'a> {
+    /// Checks 1 and 2: the form of the text and its header.
+    ///
+    /// # Errors
+    /// `assertion_malformed`, `header_unacceptable` or `algorithm_not_allowed`.
+    pub fn parse(text: &'a str, flow: Flow, trace: &mut Trace) -> Result<Self, Refusal> {
+        let jws = UnverifiedJws::parse(text).map_err(|cause| malformed(&cause))?;
+        trace.passed(Check::Form, || {
+            (
+                format!("{} bytes, 3 segments", text.len()),
+                "a compact JWT of at most 16384 bytes".into(),
+            )
+        });
+        let header = jws.header();
+        let acceptable = match header.token_type() {
+            TokenType::Absent | TokenType::Jwt => true,
+            TokenType::ClientAuthentication => flow == Flow::ClientAuthentication,
+            TokenType::AccessToken | TokenType::Other(_) => false,
+        };
+        if !acceptable {
+            let expected = match flow {
+                Flow::ClientAuthentication => "typ absent, JWT or client-authentication+jwt",
+                Flow::AuthorizationGrant | Flow::Compatibility => "typ absent or JWT",
+            };
+            return Err(Refusal::new(
+                Reason::HeaderUnacceptable,
+                format!("typ {}", header.token_type()),
+                expected,
+            ));
+        }
+        trace.passed(Check::Header, || {
+            let kid = header.kid().unwrap_or("none");
+            (
+                format!(
+                    "alg {}, typ {}, kid {kid}",
+                    header.algorithm(),
+                    header.token_type()
+                ),
+                "an accepted alg and typ".into(),
+            )
+        });
+        Ok(Self { jws, flow })
+    }
+
+    /// The algorithm that the header names.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.jws.header().algorithm()
+    }
+
+    /// An unsigned claim's text, to find the organization of the compatibility route and to explain refusals.
+    #[must_use]
+    pub fn peek(&self, name: &str) -> Option<&str> {
+        self.jws
+            .peek_claims()
+            .ok()
+            .and_then(|peeked| claims::text(peeked.members(), name))
+    }
+
+    /// Checks 3 to 6: the organization, the configuration, its status, and its keys.
+    ///
+    /// # Errors
+    /// The first check that does not hold.
+    pub fn select(
+        &self,
+        organization: OrganizationStanding<'_>,
+        client_id: Option<&str>,
+        now: UnixTime,
+        trace: &mut Trace,
+    ) -> Result<Candidate, Refusal> {
+        if organization.status == OrganizationStatus::Suspended {
+            return Err(Refusal::new(
+                Reason::OrganizationSuspended,
+                "SUSPENDED",
+                "ACTIVE",
+            ));
+        }
+        trace.passed(Check::Organization, || ("ACTIVE".into(), "ACTIVE".into()));
+        let configuration = self.find(organization.directory, client_id, trace)?;
+        standing(configuration, now, trace)?;
+        let keys = self.keys(configuration, now, trace)?;
+        Ok(Candidate {
+            configuration: Arc::clone(configuration),
+            keys,
+        })
+    }
+
+    fn find<'d>(
+        &self,
+        directory: &'d Directory,
+        client_id: Option<&str>,
+        trace: &mut Trace,
+    ) -> Result<&'d Arc<TrustedConfiguration>, Refusal> {
+        let peeked = self
+            .jws
+            .peek_claims()
+            .map_err(|cause| {
+                Refusal::new(
+                    Reason::ClaimsMalformed,
+                    cause.to_string(),
+                    "a JSON object without duplicate members",
+                )
+            })?
+            .members();
+        let absent = |name: &str| {
+            Refusal::new(
+                Reason::ClaimsMalformed,
+                format!("{name} is missing or not one text"),
+                format!("{name}: one text"),
+            )
+        };
+        let issuer = claims::text(peeked, "iss").ok_or_else(|| absent("iss"))?;
+        let subject = claims::text(peeked, "sub").ok_or_else(|| absent("sub"))?;
+        let audience = claims::audience(peeked).ok_or_else(|| absent("aud"))?;
+        if self.flow == Flow::ClientAuthentication && issuer != subject {
+            let seen = format!("iss {issuer}, sub {subject}");
+            return Err(Refusal::new(
+                Reason::SubjectMismatch,
+                seen,
+                "iss and sub equal (RFC 7523 §3, client authentication)",
+            ));
+        }
+        let configuration = directory
+            .find(issuer, subject, audience)
+            .map_err(|unmatched| match unmatched {
+                Unmatched::Issuer => Refusal::new(
+                    Reason::IssuerUnknown,
+                    issuer,
+                    "the verifier_issuer of a configuration",
+                ),
+                Unmatched::Subject => Refusal::new(
+                    Reason::SubjectMismatch,
+                    subject,
+                    "the verifier_subject of that configuration",
+                ),
+                Unmatched::Audience => Refusal::new(
+                    Reason::AudienceMismatch,
+                    audience,
+                    "the verifier_audience of that configuration",
+                ),
+            })?;
+        let id = configuration.configuration().id.to_string();
+        if let Some(client_id) =
+            client_id.filter(|client_id| *client_id != subject && *client_id != id)
+        {
+            return Err(Refusal::new(Reason::ClientIdMismatch, client_id, subject));
+        }
+        trace.passed(Check::Configuration, || {
+            (
+                format!("iss {issuer}, sub {subject}, aud {audience}"),
+                format!("configuration {id}"),
+            )
+        });
+        Ok(configuration)
+    }
+
+    fn keys(
+        &self,
+        configuration: &TrustedConfiguration,
+        now: UnixTime,
+        trace: &mut Trace,
+    ) -> Result<Vec<usize>, Refusal> {
+        let header = self.jws.header();
+        let mut usable = Vec::new();
+        let mut unusable = None;
+        for (position, key) in configuration.candidates(header.kid(), header.algorithm()) {
+            match key.state.usable(key.expires_at, now) {
+                KeyUse::Active if usable.len() < MAX_KEYS_TRIED => usable.push(position),
+                KeyUse::Active => {}
+                KeyUse::Expired => unusable = Some(Reason::KeyExpired),
+                KeyUse::Retired => unusable = unusable.or(Some(Reason::KeyRetired)),
+            }
+        }
+        let seen = || {
+            format!(
+                "kid {}, alg {}",
+                header.kid().unwrap_or("none"),
+                header.algorithm()
+            )
+        };
+        let expected = || {
+            let keys = &configuration.configuration().state.keys;
+            let names: Vec<String> = keys
+                .iter()
+                .filter(|key| key.state.usable(key.expires_at, now) == KeyUse::Active)
+                .map(|key| format!("kid {} with {}", key.kid.as_str(), key.algorithm))
+                .collect();
+            names.join(" or ")
+        };
+        if usable.is_empty() {
+            return Err(Refusal::new(
+                unusable.unwrap_or(Reason::KeyUnknown),
+                seen(),
+                expected(),
+            ));
+        }
+        trace.passed(Check::Key, || (seen(), expected()));
+        Ok(usable)
+    }
+
+    /// Check 7: the signature.
+    ///
+    /// # Errors
+    /// `signature_invalid` when none of the candidate's keys verifies it.
+    pub fn verify(
+        self,
+        candidate: Candidate,
+        trace: &mut Trace,
+    ) -> Result<VerifiedAssertion<'a>, Refusal> {
+        let Self { mut jws, flow } = self;
+        for key in candidate.keys {
+            let Some(verifying) = candidate.configuration.verifying_key(key) else {
+                continue;
+            };
+            match jws.verify(verifying) {
+                Ok(verified) => {
+                    let registered = &candidate.configuration.configuration().state.keys[key];
+                    trace.passed(Check::Signature, || {
+                        (
+                            "valid".into(),
+                            format!("signed with key {}", registered.kid.as_str()),
+                        )
+                    });
+                    return Ok(VerifiedAssertion {
+                        jws: verified,
+                        configuration: candidate.configuration,
+                        key,
+                        flow,
+                    });
+                }
+                Err(back) => jws = *back,
+            }
+        }
+        Err(Refusal::new(
+            Reason::SignatureInvalid,
+            "",
+            "a signature made with the registered key",
+        ))
+    }
+
+    /// Spends the time of a signature check on a key that is nobody's, so that an unknown caller takes as long as one
+    /// with a bad signature (conformance D11, Part 3 no. 23).
+    pub fn verify_against_decoy(self, decoy: &VerifyingKey) {
+        drop(self.jws.verify(decoy));
+    }
+}
+
+fn malformed(cause: &JwsRefusal) -> Refusal {
+    let reason = match cause.code() {
+        "algorithm_not_allowed" => Reason::AlgorithmNotAllowed,
+        "header_unacceptable" => Reason::HeaderUnacceptable,
+        _ => Reason::AssertionMalformed,
+    };
+    Refusal::new(reason, cause.to_string(), "")
+}
+
+/// Check 5: the configuration is active and has not expired.
+fn standing(
+    configuration: &TrustedConfiguration,
+    now: UnixTime,
+    trace: &mut Trace,
+) -> Result<(), Refusal> {
+    let state = &configuration.configuration().state;
+    let refuse = |reason| Err(Refusal::new(reason, state.status.as_str(), "ACTIVE"));
+    match state.status {
+        ConfigurationStatus::Suspended => return refuse(Reason::ConfigurationSuspended),
+        ConfigurationStatus::Deactivated => return refuse(Reason::ConfigurationDeactivated),
+        ConfigurationStatus::Active => {}
+    }
+    if let Some(end) = state.expires_at.filter(|end| now >= *end) {
+        return Err(Refusal::new(
+            Reason::ConfigurationExpired,
+            format!("expired at {end}"),
+            "an expiry date in the future",
+        ));
+    }
+    trace.passed(Check::ConfigurationStatus, || {
+        ("ACTIVE".into(), "ACTIVE".into())
+    });
+    Ok(())
+}
