@@ -1,0 +1,14 @@
+//! One small face for two drivers: SQL is written once with `$1` placeholders and portable types.
+
+mod args;
+mod migrations;
+mod open;
+mod row;
+mod transaction;
+
+pub use args::Arg;
+pub(crate) use args::args;
+pub use migrations::SCHEMA_VERSION;
+pub use open::{Database, DatabaseUrl};
+pub use row::Row;
+pub use transaction::Transaction;

@@ -1,0 +1,80 @@
+//! What can go wrong in the store, told apart by what the caller should do.
+
+/// A store operation that failed. An absence is never an error, and an error never becomes an absence.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Two transactions collided; the whole use case may be tried again.
+    #[error("the transaction collided with another one")]
+    Collision,
+    /// A stored value cannot be what this program wrote: damaged or tampered with.
+    #[error("table {table}, row {id}: {column} cannot be believed")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row.
+        id: String,
+    },
+    /// The database was written by a newer version of this program.
+    #[error(
+        "the database is at schema version {found}, this program knows {known}: start the newer version of Countersign"
+    )]
+    DatabaseIsNewer {
+        /// In the database.
+        found: i64,
+        /// In this program.
+        known: i64,
+    },
+    /// The database URL is not understood.
+    #[error("the database URL must be sqlite:PATH or postgres://…: {0}")]
+    DatabaseUrl(String),
+    /// Another process has the data directory.
+    #[error(
+        "another Countersign is using {0}: stop it first, or give this one a data directory of its own (--data)"
+    )]
+    InUse(String),
+    /// A migration that has run is not the one in this program.
+    #[error(
+        "migration {0} in the database is not the one of this program: the schema was changed by hand or by another build"
+    )]
+    MigrationChanged(i64),
+    /// A unique rule of the database refused the write.
+    #[error("the database refused a duplicate ({0})")]
+    Taken(String),
+    /// The database does not answer, is full or is read-only.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let Some(database) = error.as_database_error() else {
+            return Self::Unavailable(error.to_string());
+        };
+        let code = database.code();
+        if database.is_unique_violation() {
+            let rule = database
+                .constraint()
+                .map_or_else(|| database.message().to_owned(), str::to_owned);
+            return Self::Taken(rule);
+        }
+        match code.as_deref() {
+            // PostgreSQL: serialization failure, deadlock. SQLite: SQLITE_BUSY and SQLITE_BUSY_SNAPSHOT.
+            Some("40001" | "40P01" | "5" | "517") => Self::Collision,
+            _ => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl StoreError {
+    /// A stored value that cannot be believed.
+    #[must_use]
+    pub fn corrupt(table: &'static str, column: &'static str, id: impl ToString) -> Self {
+        Self::Corrupt {
+            table,
+            column,
+            id: id.to_string(),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Facts about the instance as a whole.
+
+use crate::database::args;
+use crate::{StoreError, Unit};
+
+impl Unit {
+    /// A fact, if it is known.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn instance_fact(&mut self, name: &str) -> Result<Option<String>, StoreError> {
+        let row = self
+            .tx
+            .fetch_optional("SELECT value FROM instance WHERE name = $1", args![name])
+            .await?;
+        row.map(|row| row.text("value")).transpose()
+    }
+
+    /// Sets a fact.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn set_instance_fact(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
+        self.tx
+            .execute_one(
+                "INSERT INTO instance (name, value) VALUES ($1, $2)
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                args![name, value],
+            )
+            .await
+    }
+
+    /// Removes a fact.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn remove_instance_fact(&mut self, name: &str) -> Result<(), StoreError> {
+        self.tx
+            .execute("DELETE FROM instance WHERE name = $1", args![name])
+            .await
+            .map(drop)
+    }
+
+    /// Raises the highest moment that this instance has acted on; it never sinks.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn raise_clock(&mut self, seconds: i64) -> Result<(), StoreError> {
+        let known = self
+            .instance_fact("clock_high_water")
+            .await?
+            .and_then(|value| value.parse::<i64>().ok());
+        if known.is_some_and(|known| known >= seconds) {
+            return Ok(());
+        }
+        self.set_instance_fact("clock_high_water", &seconds.to_string())
+            .await
+    }
+}
