@@ -1,0 +1,385 @@
+//! The change path: what is asked for becomes an immutable change request, and is applied in the same transaction
+//! where no approval is needed (`approvals.md` P1).
+
+use std::future::Future;
+
+use countersign_crypto::random_bytes;
+use countersign_domain::change::{
+    Base, Change, ChangeKind, ChangeRequest, ChangeState, PolicySnapshot, Proposal, TargetNow,
+    Unauthorized, authorize,
+};
+use countersign_domain::ids::{ChangeRequestId, CorrelationId, TenantId};
+use countersign_domain::time::UnixTime;
+use countersign_store::{
+    ActivityEntry, FeedEvent, IdempotencyKey, KeptAnswer, Page, StoreError, StoredVersion,
+    UniqueRule, Unit,
+};
+use serde_json::{Value, json};
+
+use crate::Service;
+use crate::access::Caller;
+use crate::error::{Refused, RefusedKind, ServiceError};
+
+/// How often a use case is tried again when its transaction collided with another one.
+const TRIES: u32 = 5;
+
+/// How long an answer is kept for a repeated request, in seconds.
+const KEEP_ANSWERS: i64 = 86_400;
+
+/// One use case that writes. It runs in one transaction, possibly several times, of which one counts.
+pub trait Act: Sync {
+    /// What it results in.
+    type Output: Send;
+
+    /// Does the work inside the transaction.
+    fn perform<'a>(
+        &'a self,
+        unit: &'a mut Unit,
+        context: &'a Context<'a>,
+    ) -> impl Future<Output = Result<Self::Output, ServiceError>> + Send + 'a;
+}
+
+/// What a use case may know beside its own input.
+pub struct Context<'a> {
+    /// The service.
+    pub service: &'a Service,
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// Ties the answer to the log.
+    pub correlation_id: CorrelationId,
+    /// The moment.
+    pub now: UnixTime,
+}
+
+/// Turns an outcome into the answer that is kept: status and body.
+pub type Render<'a, T> = &'a (dyn Fn(&T) -> (u16, String) + Send + Sync);
+
+/// Keep the answer for repetitions of the request.
+pub struct Keep<'a, T> {
+    /// Whose request, and which.
+    pub key: IdempotencyKey,
+    /// The answer to keep.
+    pub render: Render<'a, T>,
+}
+
+/// How a use case is run.
+pub struct Execution<'a, T> {
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// Ties the answer to the log.
+    pub correlation_id: CorrelationId,
+    /// Try it and undo everything.
+    pub dry_run: bool,
+    /// Keep the answer for repetitions.
+    pub keep: Option<Keep<'a, T>>,
+}
+
+/// What a run resulted in.
+#[derive(Debug)]
+pub enum Executed<T> {
+    /// It was done now.
+    Done(T),
+    /// It was done before; this is the answer that was given.
+    Repeated(KeptAnswer),
+}
+
+impl Service {
+    /// Runs a use case: one transaction, tried again when it collides, and acted on by this node before it returns.
+    ///
+    /// # Errors
+    /// As the use case refuses, or when the store is unavailable. Nothing is half done.
+    pub async fn execute<A: Act>(
+        &self,
+        act: &A,
+        run: &Execution<'_, A::Output>,
+    ) -> Result<Executed<A::Output>, ServiceError> {
+        for attempt in 1.. {
+            match self.try_execute(act, run).await {
+                Err(Attempt::Collided) if attempt < TRIES => {}
+                Err(Attempt::Collided) => return Err(ServiceError::Unavailable { retry_after: 1 }),
+                Err(Attempt::Failed(error)) => return Err(error),
+                Ok(executed) => return Ok(executed),
+            }
+        }
+        Err(ServiceError::Unavailable { retry_after: 1 })
+    }
+
+    async fn try_execute<A: Act>(
+        &self,
+        act: &A,
+        run: &Execution<'_, A::Output>,
+    ) -> Result<Executed<A::Output>, Attempt> {
+        let now = self.now();
+        let mut unit = self.store().write().await?;
+        if let Some(keep) = &run.keep
+            && let Some(kept) = unit.kept_answer(&keep.key, now.plus(-KEEP_ANSWERS)).await?
+        {
+            return if kept.request_digest == keep.key.request_digest {
+                Ok(Executed::Repeated(kept))
+            } else {
+                Err(Attempt::Failed(ServiceError::Refused(Refused::new(
+                    RefusedKind::Invalid,
+                    "idempotency_key_reused",
+                    "This Idempotency-Key was used for another request; use a new one.",
+                ))))
+            };
+        }
+        let before = unit.feed_position().await?;
+        let context = Context {
+            service: self,
+            caller: run.caller,
+            correlation_id: run.correlation_id,
+            now,
+        };
+        let output = act.perform(&mut unit, &context).await?;
+        if run.dry_run {
+            return Ok(Executed::Done(output));
+        }
+        if let Some(keep) = &run.keep {
+            let (status, body) = (keep.render)(&output);
+            unit.keep_answer(&keep.key, status, &body, now).await?;
+        }
+        let events = unit.feed_after(before, 1000).await?;
+        unit.commit().await?;
+        self.act_on(&events, now).await;
+        Ok(Executed::Done(output))
+    }
+
+    /// Acts on committed changes at once; what fails here is taken up by the follower of the feed.
+    pub(crate) async fn act_on(&self, events: &[FeedEvent], now: UnixTime) {
+        for event in events {
+            if let Err(error) = self.snapshots().refresh(event, now).await {
+                tracing::warn!(
+                    ?error,
+                    ?event,
+                    "a change is not in memory yet; trying again shortly"
+                );
+            }
+        }
+    }
+
+    /// One change request of an organization.
+    ///
+    /// # Errors
+    /// Not found, also for a caller of another organization.
+    pub async fn change(
+        &self,
+        caller: &Caller,
+        tenant_id: TenantId,
+        number: u64,
+    ) -> Result<ChangeRequest, ServiceError> {
+        caller.require_read(tenant_id)?;
+        self.store()
+            .read()
+            .await?
+            .change(tenant_id, number)
+            .await?
+            .ok_or(ServiceError::NotFound)
+    }
+
+    /// The change requests of an organization, newest first.
+    ///
+    /// # Errors
+    /// Not found for a caller of another organization.
+    pub async fn changes(
+        &self,
+        caller: &Caller,
+        tenant_id: TenantId,
+        page: &Page,
+    ) -> Result<Vec<ChangeRequest>, ServiceError> {
+        caller.require_read(tenant_id)?;
+        let mut unit = self.store().read().await?;
+        unit.organization(tenant_id)
+            .await?
+            .ok_or(ServiceError::NotFound)?;
+        Ok(unit.changes(tenant_id, page).await?)
+    }
+
+    /// The versions of something governed, newest first.
+    ///
+    /// # Errors
+    /// Not found, also for a caller of another organization.
+    pub async fn versions(
+        &self,
+        caller: &Caller,
+        tenant_id: TenantId,
+        target: &str,
+    ) -> Result<Vec<StoredVersion>, ServiceError> {
+        caller.require_read(tenant_id)?;
+        let versions = self
+            .store()
+            .read()
+            .await?
+            .versions(tenant_id, target)
+            .await?;
+        if versions.is_empty() {
+            Err(ServiceError::NotFound)
+        } else {
+            Ok(versions)
+        }
+    }
+}
+
+/// How one attempt ended without success.
+enum Attempt {
+    Collided,
+    Failed(ServiceError),
+}
+
+impl From<StoreError> for Attempt {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Collision => Self::Collided,
+            other => Self::Failed(other.into()),
+        }
+    }
+}
+
+impl From<ServiceError> for Attempt {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Collided => Self::Collided,
+            other => Self::Failed(other),
+        }
+    }
+}
+
+/// A change that was submitted.
+#[derive(Clone, Debug)]
+pub(crate) struct Submission {
+    pub(crate) kind: ChangeKind,
+    pub(crate) tenant_id: TenantId,
+    pub(crate) target: String,
+    pub(crate) base: Base,
+    pub(crate) after: Value,
+    pub(crate) reason: Option<String>,
+}
+
+/// Submits a change. Where no approval is needed it is applied in this same transaction.
+///
+/// # Errors
+/// When another edit of the target is open, a unique rule refuses, or the store is unavailable.
+pub(crate) async fn submit(
+    unit: &mut Unit,
+    context: &Context<'_>,
+    submission: Submission,
+) -> Result<ChangeRequest, ServiceError> {
+    let Submission {
+        kind,
+        tenant_id,
+        target,
+        base,
+        after,
+        reason,
+    } = submission;
+    let policy = PolicySnapshot::OFF;
+    let proposal = Proposal {
+        tenant_id,
+        kind,
+        target: target.clone(),
+        base,
+        after,
+        maker: context.caller.maker(),
+        justification: reason,
+    };
+    let change = Change::new(
+        proposal,
+        ChangeRequestId::from_random(random_bytes()),
+        policy,
+        context.now,
+    )
+    .map_err(|error| ServiceError::Fault(error.to_string()))?;
+    let number = unit.next_change_number(tenant_id).await?;
+    let mut request = ChangeRequest {
+        number,
+        change,
+        state: ChangeState::Pending,
+    };
+    unit.insert_change(&request).await.map_err(taken)?;
+    let target_now = TargetNow {
+        base: unit.base_of(tenant_id, &target).await?,
+        policy,
+        approvals: 0,
+    };
+    match authorize(&request, target_now, context.now) {
+        Ok(authorized) => {
+            unit.apply(&authorized, number).await.map_err(taken)?;
+            request.state = ChangeState::Applied { at: context.now };
+        }
+        Err(Unauthorized::QuorumMissing { .. }) => {}
+        Err(Unauthorized::BaseMoved) => return Err(base_moved()),
+        Err(refusal @ (Unauthorized::Closed | Unauthorized::Expired)) => {
+            return Err(ServiceError::Fault(format!(
+                "a new change request is refused: {refusal:?}"
+            )));
+        }
+    }
+    note(unit, context, &request).await?;
+    Ok(request)
+}
+
+/// The resource is no longer what the caller saw.
+pub(crate) fn base_moved() -> ServiceError {
+    ServiceError::Refused(Refused::new(
+        RefusedKind::PreconditionFailed,
+        "base_moved",
+        "The resource has changed since you read it; read it again and repeat the change.",
+    ))
+}
+
+/// Names the unique rule that refused a write. Whose key it is stays unsaid.
+fn taken(error: StoreError) -> ServiceError {
+    use countersign_domain::configurations::ConfigurationRefusal;
+    match error.unique_rule() {
+        Some(UniqueRule::ConfigurationTriple) => ConfigurationRefusal::TripleTaken.into(),
+        Some(UniqueRule::RegisteredKey) => ConfigurationRefusal::KeyAlreadyRegistered.into(),
+        Some(UniqueRule::OpenEdit) => ServiceError::Refused(Refused::new(
+            RefusedKind::Conflict,
+            "change_request_pending",
+            "Another change of this resource waits for approval.",
+        )),
+        None if matches!(error, StoreError::Taken(_)) => ServiceError::Collided,
+        None => error.into(),
+    }
+}
+
+/// Writes the act into the organization's activity, in the same transaction: no record, no act (conformance O5).
+async fn note(
+    unit: &mut Unit,
+    context: &Context<'_>,
+    request: &ChangeRequest,
+) -> Result<(), ServiceError> {
+    let envelope = request.change.envelope();
+    let entry = ActivityEntry {
+        tenant_id: envelope.tenant_id,
+        at: context.now,
+        kind: format!("change.{}", request.state.as_str()),
+        correlation_id: context.correlation_id.to_string(),
+        actor: context.caller.to_string(),
+        detail: json!({
+            "request": request.number,
+            "kind": envelope.kind,
+            "target": envelope.target,
+            "digest": request.change.digest(),
+        }),
+    };
+    Ok(unit.append_activity(&entry).await?)
+}
+
+/// An event that concerns one organization, for acts that are not change requests.
+pub(crate) async fn note_act(
+    unit: &mut Unit,
+    context: &Context<'_>,
+    (tenant_id, kind): (TenantId, &str),
+    detail: Value,
+) -> Result<(), ServiceError> {
+    let entry = ActivityEntry {
+        tenant_id,
+        at: context.now,
+        kind: kind.to_owned(),
+        correlation_id: context.correlation_id.to_string(),
+        actor: context.caller.to_string(),
+        detail,
+    };
+    Ok(unit.append_activity(&entry).await?)
+}

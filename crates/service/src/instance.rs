@@ -1,0 +1,169 @@
+//! The instance as a whole: its identity, its restores, and whether it may issue.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+use countersign_crypto::random_token;
+use countersign_domain::time::UnixTime;
+use countersign_store::{Store, Unit};
+
+use crate::Service;
+use crate::access::Caller;
+use crate::error::ServiceError;
+
+const INSTANCE_ID: &str = "instance_id";
+const RESTORE_EPOCH: &str = "restore_epoch";
+const RESTORED_AT: &str = "restored_at";
+const ISSUANCE_HELD: &str = "issuance_held";
+const CLOCK_HIGH_WATER: &str = "clock_high_water";
+
+/// No restore yet.
+const NEVER: i64 = -1;
+
+/// What the instance knows of itself, in memory.
+pub struct InstanceState {
+    id: String,
+    restore_epoch: AtomicU64,
+    restored_at: AtomicI64,
+    held: AtomicBool,
+    clock_high_water: UnixTime,
+}
+
+/// What an operator may know of the instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceFacts {
+    /// A random name of this database.
+    pub id: String,
+    /// How often it was restored from a backup.
+    pub restore_epoch: u64,
+    /// When it was last restored.
+    pub restored_at: Option<UnixTime>,
+    /// Whether issuance waits for somebody to confirm the restore.
+    pub issuance_held: bool,
+}
+
+impl InstanceState {
+    /// Reads the facts; names the instance at its first start.
+    pub(crate) async fn read_or_create(store: &Store) -> Result<Self, ServiceError> {
+        let mut unit = store.write().await?;
+        let id = match unit.instance_fact(INSTANCE_ID).await? {
+            Some(id) => id,
+            None => {
+                let id = random_token(16);
+                unit.set_instance_fact(INSTANCE_ID, &id).await?;
+                id
+            }
+        };
+        let state = Self {
+            id,
+            restore_epoch: AtomicU64::new(
+                number(&mut unit, RESTORE_EPOCH)
+                    .await?
+                    .unwrap_or(0)
+                    .unsigned_abs(),
+            ),
+            restored_at: AtomicI64::new(number(&mut unit, RESTORED_AT).await?.unwrap_or(NEVER)),
+            held: AtomicBool::new(unit.instance_fact(ISSUANCE_HELD).await?.is_some()),
+            clock_high_water: UnixTime::from_seconds(
+                number(&mut unit, CLOCK_HIGH_WATER).await?.unwrap_or(0),
+            ),
+        };
+        unit.commit().await?;
+        Ok(state)
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn restored_at(&self) -> Option<UnixTime> {
+        match self.restored_at.load(Ordering::Relaxed) {
+            NEVER => None,
+            seconds => Some(UnixTime::from_seconds(seconds)),
+        }
+    }
+
+    pub(crate) const fn clock_high_water(&self) -> UnixTime {
+        self.clock_high_water
+    }
+}
+
+async fn number(unit: &mut Unit, name: &str) -> Result<Option<i64>, ServiceError> {
+    let value = unit.instance_fact(name).await?;
+    value
+        .map(|value| {
+            value
+                .parse()
+                .map_err(|_| ServiceError::Fault(format!("instance fact {name} is not a number")))
+        })
+        .transpose()
+}
+
+impl Service {
+    /// The facts of the instance.
+    ///
+    /// # Errors
+    /// When the caller is not of the platform.
+    pub fn instance_facts(&self, caller: &Caller) -> Result<InstanceFacts, ServiceError> {
+        caller.require_platform()?;
+        Ok(InstanceFacts {
+            id: self.instance.id.clone(),
+            restore_epoch: self.instance.restore_epoch.load(Ordering::Relaxed),
+            restored_at: self.instance.restored_at(),
+            issuance_held: self.instance.is_held(),
+        })
+    }
+
+    /// Lets a restored instance issue again: somebody has looked at what was revoked or changed since the backup.
+    ///
+    /// # Errors
+    /// When the caller may not administer the platform, or the store is unavailable.
+    pub async fn confirm_restore(&self, caller: &Caller) -> Result<InstanceFacts, ServiceError> {
+        caller.require_platform_admin()?;
+        let mut unit = self.store.write().await?;
+        unit.remove_instance_fact(ISSUANCE_HELD).await?;
+        unit.commit().await?;
+        self.instance.held.store(false, Ordering::Relaxed);
+        tracing::warn!(caller = %caller, "the restore was confirmed; issuing again");
+        self.instance_facts(caller)
+    }
+
+    /// Whether the database answers and the instance may issue.
+    ///
+    /// # Errors
+    /// When it is not ready.
+    pub async fn readiness(&self) -> Result<(), ServiceError> {
+        let position = self.store.read().await?.feed_position().await;
+        position?;
+        let unavailable = ServiceError::Unavailable {
+            retry_after: crate::RETRY_AFTER,
+        };
+        if self.instance.is_held() || self.clock.now_for_issuing().is_err() {
+            return Err(unavailable);
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn remember_clock(&self) -> Result<(), ServiceError> {
+        let mut unit = self.store.write().await?;
+        unit.raise_clock(self.now().seconds()).await?;
+        Ok(unit.commit().await?)
+    }
+}
+
+/// Marks a database as restored at `now`: raises the epoch, holds issuance until somebody confirms, and revokes every
+/// API token (conformance Part 3 no. 20).
+///
+/// # Errors
+/// When the store is unavailable.
+pub async fn mark_restored(store: &Store, now: UnixTime) -> Result<(), ServiceError> {
+    let mut unit = store.write().await?;
+    let epoch = number(&mut unit, RESTORE_EPOCH).await?.unwrap_or(0) + 1;
+    unit.set_instance_fact(RESTORE_EPOCH, &epoch.to_string())
+        .await?;
+    unit.set_instance_fact(RESTORED_AT, &now.seconds().to_string())
+        .await?;
+    unit.set_instance_fact(ISSUANCE_HELD, "restore").await?;
+    unit.raise_clock(now.seconds()).await?;
+    unit.revoke_all_api_tokens(now).await?;
+    Ok(unit.commit().await?)
+}

@@ -1,0 +1,280 @@
+//! The signing keys of one organization, opened and ready: made, published, used, retired.
+
+use std::sync::Arc;
+
+use countersign_crypto::{
+    JwsSigner, MasterKey, PublicKey, SigningAlgorithm, SigningKey, VerifyingKey,
+};
+use countersign_domain::ids::TenantId;
+use countersign_domain::organizations::OrganizationState;
+use countersign_domain::signing_keys::{KeyAge, RotationStep, SigningKeyState, due};
+use countersign_domain::time::UnixTime;
+use countersign_store::{Store, StoredSigningKey, Unit};
+use serde_json::json;
+
+use crate::error::ServiceError;
+
+/// The type of every access token (RFC 9068 §2.1).
+const TOKEN_TYPE: &str = "at+jwt";
+
+/// The keys of one organization, as they stand in memory.
+pub struct Keyring {
+    current: Option<Signer>,
+    published: Vec<PublishedKey>,
+    jwks: Arc<str>,
+}
+
+/// The key that signs.
+pub struct Signer {
+    signer: JwsSigner,
+}
+
+/// A key whose tokens are accepted.
+pub struct PublishedKey {
+    /// Its `kid`.
+    pub kid: String,
+    /// The key, bound to its algorithm.
+    pub key: VerifyingKey,
+}
+
+impl Signer {
+    /// Signs the claims of an access token.
+    #[must_use]
+    pub fn sign(&self, claims: &[u8]) -> String {
+        self.signer.sign(claims)
+    }
+}
+
+impl Keyring {
+    /// Opens the stored keys.
+    ///
+    /// # Errors
+    /// When a key cannot be unsealed (another master key) or read.
+    pub fn open(keys: &[StoredSigningKey], master: &MasterKey) -> Result<Self, ServiceError> {
+        let mut ring = Self {
+            current: None,
+            published: Vec::new(),
+            jwks: Arc::from(""),
+        };
+        let mut documents = Vec::new();
+        for key in keys.iter().filter(|key| key.state.is_published()) {
+            let public = PublicKey::from_pem(&key.public_key)
+                .map_err(|error| fault(key, &error.to_string()))?;
+            let algorithm = key.algorithm.algorithm();
+            documents.push(public.to_jwk(&key.kid, Some(algorithm)));
+            let verifying = VerifyingKey::new(public, algorithm)
+                .map_err(|error| fault(key, &error.to_string()))?;
+            ring.published.push(PublishedKey {
+                kid: key.kid.clone(),
+                key: verifying,
+            });
+            if key.state == SigningKeyState::Current {
+                let sealed = key
+                    .sealed
+                    .as_deref()
+                    .ok_or_else(|| fault(key, "its private part is missing"))?;
+                let der = master
+                    .open(sealed, &seal_context(key.tenant_id, &key.kid))
+                    .map_err(|error| fault(key, &error.to_string()))?;
+                let private = SigningKey::from_pkcs8_der(key.algorithm, &der)
+                    .map_err(|error| fault(key, &error.to_string()))?;
+                ring.current = Some(Signer {
+                    signer: JwsSigner::new(private, Some(TOKEN_TYPE), Some(&key.kid)),
+                });
+            }
+        }
+        ring.jwks = json!({"keys": documents}).to_string().into();
+        Ok(ring)
+    }
+
+    /// The key that signs, if there is one.
+    #[must_use]
+    pub const fn current(&self) -> Option<&Signer> {
+        self.current.as_ref()
+    }
+
+    /// The published key with this `kid`.
+    #[must_use]
+    pub fn published(&self, kid: &str) -> Option<&PublishedKey> {
+        self.published.iter().find(|key| key.kid == kid)
+    }
+
+    /// The JWK set (RFC 7517 §5): public members only.
+    #[must_use]
+    pub fn jwks(&self) -> Arc<str> {
+        Arc::clone(&self.jwks)
+    }
+}
+
+fn fault(key: &StoredSigningKey, cause: &str) -> ServiceError {
+    ServiceError::Fault(format!(
+        "signing key {} of {}: {cause}",
+        key.kid, key.tenant_id
+    ))
+}
+
+/// What a sealed key is bound to: moved to another organization or name, it does not open.
+fn seal_context(tenant_id: TenantId, kid: &str) -> Vec<u8> {
+    format!("countersign/signing-key/v1\0{tenant_id}\0{kid}").into_bytes()
+}
+
+/// Makes a key and seals it. Generating RSA takes a while: callers keep it off the request path.
+fn generate(
+    tenant_id: TenantId,
+    algorithm: SigningAlgorithm,
+    state: SigningKeyState,
+    master: &MasterKey,
+    now: UnixTime,
+) -> StoredSigningKey {
+    let key = SigningKey::generate(algorithm);
+    let kid = key.public_key().thumbprint();
+    let sealed = master.seal(&key.to_pkcs8_der(), &seal_context(tenant_id, &kid));
+    StoredSigningKey {
+        tenant_id,
+        algorithm,
+        state,
+        since: now,
+        public_key: key.public_key().to_pem(),
+        sealed: Some(sealed),
+        created_at: now,
+        kid,
+    }
+}
+
+/// Does what is due for the signing keys of an organization. Returns whether anything changed.
+///
+/// # Errors
+/// When the store is unavailable.
+pub(crate) async fn rotate_due(
+    store: &Store,
+    master: &MasterKey,
+    (tenant_id, organization): (TenantId, &OrganizationState),
+    now: UnixTime,
+) -> Result<bool, ServiceError> {
+    let mut unit = store.write().await?;
+    let keys = unit.signing_keys(tenant_id).await?;
+    let steps = due(&ages(&keys), organization.signing_algorithm, now);
+    for step in &steps {
+        perform(
+            &mut unit,
+            &keys,
+            step,
+            (tenant_id, organization.signing_algorithm),
+            (master, now),
+        )
+        .await?;
+    }
+    unit.commit().await?;
+    Ok(!steps.is_empty())
+}
+
+/// Replaces every key at once: what they have signed is refused from now on (`conformance.md` Part 3 no. 22).
+///
+/// # Errors
+/// When the store is unavailable.
+pub(crate) async fn rotate_emergency(
+    unit: &mut Unit,
+    master: &MasterKey,
+    (tenant_id, algorithm): (TenantId, SigningAlgorithm),
+    now: UnixTime,
+) -> Result<(), ServiceError> {
+    for key in unit
+        .signing_keys(tenant_id)
+        .await?
+        .iter()
+        .filter(|key| key.state.is_published())
+    {
+        unit.move_signing_key(
+            (tenant_id, &key.kid),
+            key.state,
+            SigningKeyState::Retired,
+            now,
+        )
+        .await?;
+    }
+    let key = generate(tenant_id, algorithm, SigningKeyState::Current, master, now);
+    Ok(unit.insert_signing_key(&key, now).await?)
+}
+
+/// Publishes the next key now, so that it takes over after its time in the key set.
+///
+/// # Errors
+/// When the store is unavailable.
+pub(crate) async fn publish_next(
+    unit: &mut Unit,
+    master: &MasterKey,
+    (tenant_id, algorithm): (TenantId, SigningAlgorithm),
+    now: UnixTime,
+) -> Result<(), ServiceError> {
+    let waiting = unit
+        .signing_keys(tenant_id)
+        .await?
+        .iter()
+        .any(|key| key.state == SigningKeyState::Next);
+    if !waiting {
+        let key = generate(tenant_id, algorithm, SigningKeyState::Next, master, now);
+        unit.insert_signing_key(&key, now).await?;
+    }
+    Ok(())
+}
+
+async fn perform(
+    unit: &mut Unit,
+    keys: &[StoredSigningKey],
+    step: &RotationStep,
+    (tenant_id, algorithm): (TenantId, SigningAlgorithm),
+    (master, now): (&MasterKey, UnixTime),
+) -> Result<(), ServiceError> {
+    let state_of = |kid: &str| keys.iter().find(|key| key.kid == kid).map(|key| key.state);
+    match step {
+        RotationStep::Publish { at_once } => {
+            let state = if *at_once {
+                SigningKeyState::Current
+            } else {
+                SigningKeyState::Next
+            };
+            unit.insert_signing_key(&generate(tenant_id, algorithm, state, master, now), now)
+                .await?;
+        }
+        RotationStep::Promote { kid } => {
+            if let Some(current) = keys
+                .iter()
+                .find(|key| key.state == SigningKeyState::Current)
+            {
+                let target = (tenant_id, current.kid.as_str());
+                unit.move_signing_key(
+                    target,
+                    SigningKeyState::Current,
+                    SigningKeyState::Retiring,
+                    now,
+                )
+                .await?;
+            }
+            unit.move_signing_key(
+                (tenant_id, kid),
+                SigningKeyState::Next,
+                SigningKeyState::Current,
+                now,
+            )
+            .await?;
+        }
+        RotationStep::Retire { kid } => {
+            if let Some(state) = state_of(kid) {
+                unit.move_signing_key((tenant_id, kid), state, SigningKeyState::Retired, now)
+                    .await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn ages(keys: &[StoredSigningKey]) -> Vec<KeyAge> {
+    keys.iter()
+        .map(|key| KeyAge {
+            kid: key.kid.clone(),
+            algorithm: key.algorithm,
+            state: key.state,
+            since: key.since,
+        })
+        .collect()
+}

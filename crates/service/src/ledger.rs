@@ -1,0 +1,226 @@
+//! The ledger: the replay key and the issuance record are durable before a token leaves (`tokens.md`).
+//!
+//! Requests in flight share one commit: while one group is being written, the next gathers. Only the ledger makes a
+//! [`Recorded`], and only with a [`Recorded`] can a token be signed.
+
+use std::sync::Arc;
+
+use countersign_crypto::{MacKey, b64, random_bytes};
+use countersign_domain::assertion::AcceptedAssertion;
+use countersign_domain::time::UnixTime;
+use countersign_store::{Issuance, Store, StoreError};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::replay::{ReplayKey, ReplayMemory};
+
+/// Requests that may wait for a commit before new ones are refused with 503.
+const QUEUE: usize = 8192;
+
+/// The most rows in one commit.
+const GROUP: usize = 512;
+
+/// An issuance that is on disk: the value that signing requires.
+#[derive(Debug)]
+pub struct Recorded {
+    jti: String,
+}
+
+impl Recorded {
+    /// The `jti` of the access token.
+    #[must_use]
+    pub fn jti(&self) -> &str {
+        &self.jti
+    }
+}
+
+/// Why an issuance was not recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotRecorded {
+    /// The assertion has been used.
+    Replayed,
+    /// The store cannot write, or too many requests wait for it.
+    Unavailable,
+}
+
+/// Writes issuances in groups.
+pub struct Ledger {
+    queue: mpsc::Sender<Waiting>,
+    memory: Option<Arc<ReplayMemory>>,
+    mask: MacKey,
+}
+
+/// A row that waits for its commit, and who waits for it.
+struct Waiting {
+    row: Issuance,
+    done: oneshot::Sender<Result<i64, NotRecorded>>,
+}
+
+impl Ledger {
+    /// Starts the ledger on the current runtime. `memory` decides uniqueness where this process is the only writer;
+    /// without it the database does. `mask` hides the order of issuances from those who see a `jti`.
+    #[must_use]
+    pub fn start(store: Store, memory: Option<Arc<ReplayMemory>>, mask: MacKey) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let writer = Writer {
+            store,
+            memory: memory.clone(),
+            next: 0,
+            left: 0,
+        };
+        tokio::spawn(writer.run(waiting));
+        Self {
+            queue,
+            memory,
+            mask,
+        }
+    }
+
+    /// Records the issuance that an accepted assertion was granted, and burns the assertion.
+    ///
+    /// Returns once both are durable. When they cannot be made durable, the assertion is not burned.
+    ///
+    /// # Errors
+    /// [`NotRecorded`]: the assertion was used before, or the store cannot write.
+    pub async fn record(
+        &self,
+        accepted: &AcceptedAssertion,
+        token_expires_at: UnixTime,
+        now: UnixTime,
+    ) -> Result<Recorded, NotRecorded> {
+        let row = issuance(accepted, token_expires_at, now);
+        let random = row.jti;
+        let slot = self
+            .queue
+            .reserve()
+            .await
+            .map_err(|_| NotRecorded::Unavailable)?;
+        if let Some(memory) = self.memory.as_ref().filter(|_| row.single_use)
+            && !memory.claim(row.replay_key, row.remember_until, now)
+        {
+            return Err(NotRecorded::Replayed);
+        }
+        let (done, written) = oneshot::channel();
+        slot.send(Waiting { row, done });
+        let id = written.await.map_err(|_| NotRecorded::Unavailable)??;
+        Ok(Recorded {
+            jti: self.jti(random, id),
+        })
+    }
+
+    /// Whether the assertion has been used, without using it. Only the embedded database can tell ahead of time.
+    #[must_use]
+    pub fn is_used(&self, accepted: &AcceptedAssertion, now: UnixTime) -> bool {
+        let key = replay_key(accepted);
+        self.memory
+            .as_ref()
+            .is_some_and(|memory| accepted.is_single_use() && memory.is_used(key, now))
+    }
+
+    /// The `jti` of an access token: 128 random bits, and the row, masked so that it tells nothing about volume.
+    fn jti(&self, random: [u8; 16], id: i64) -> String {
+        let mut octets = [0; 24];
+        octets[..16].copy_from_slice(&random);
+        octets[16..].copy_from_slice(&(id ^ self.masked(random)).to_be_bytes());
+        b64::encode(octets)
+    }
+
+    /// The random half and the row that a `jti` names; `None` when it is none of ours.
+    #[must_use]
+    pub fn place(&self, jti: &str) -> Option<([u8; 16], i64)> {
+        let octets: [u8; 24] = b64::decode_canonical(jti).ok()?.try_into().ok()?;
+        let (random, row) = octets.split_at(16);
+        let random: [u8; 16] = random.try_into().ok()?;
+        Some((
+            random,
+            i64::from_be_bytes(row.try_into().ok()?) ^ self.masked(random),
+        ))
+    }
+
+    fn masked(&self, random: [u8; 16]) -> i64 {
+        let bytes = self.mask.digest128(&random).to_be_bytes();
+        i64::from_be_bytes([
+            bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7],
+        ])
+    }
+}
+
+fn replay_key(accepted: &AcceptedAssertion) -> ReplayKey {
+    let mut key = ReplayKey::default();
+    key.copy_from_slice(&accepted.replay_key().as_bytes()[..16]);
+    key
+}
+
+fn issuance(accepted: &AcceptedAssertion, token_expires_at: UnixTime, now: UnixTime) -> Issuance {
+    let configuration = accepted.configuration().configuration();
+    Issuance {
+        id: 0,
+        tenant: *configuration.tenant_id.as_bytes(),
+        configuration: *configuration.id.as_bytes(),
+        jti: random_bytes(),
+        replay_key: replay_key(accepted),
+        single_use: accepted.is_single_use(),
+        issued_at: now,
+        expires_at: token_expires_at,
+        remember_until: accepted.remember_until(),
+    }
+}
+
+/// The one task that writes. It holds the block of rows that this node may use.
+struct Writer {
+    store: Store,
+    memory: Option<Arc<ReplayMemory>>,
+    next: i64,
+    left: i64,
+}
+
+impl Writer {
+    async fn run(mut self, mut waiting: mpsc::Receiver<Waiting>) {
+        let mut group = Vec::with_capacity(GROUP);
+        while waiting.recv_many(&mut group, GROUP).await > 0 {
+            let (mut rows, requests): (Vec<Issuance>, Vec<_>) = group
+                .drain(..)
+                .map(|waiting| (waiting.row, waiting.done))
+                .unzip();
+            match self.append(&mut rows).await {
+                Ok(stands) => {
+                    for ((row, request), stands) in rows.iter().zip(requests).zip(stands) {
+                        // A caller that has gone away leaves a used assertion and an unknown token behind: safe.
+                        let _gone = request.send(if stands {
+                            Ok(row.id)
+                        } else {
+                            Err(NotRecorded::Replayed)
+                        });
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(error = %error, rows = rows.len(), "issuances could not be recorded");
+                    self.give_back(&rows);
+                    for request in requests {
+                        let _gone = request.send(Err(NotRecorded::Unavailable));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn append(&mut self, rows: &mut [Issuance]) -> Result<Vec<bool>, StoreError> {
+        for row in rows.iter_mut() {
+            if self.left == 0 {
+                (self.next, self.left) = self.store.reserve_issuance_ids().await?;
+            }
+            row.id = self.next;
+            self.next += 1;
+            self.left -= 1;
+        }
+        self.store.append_issuances(rows).await
+    }
+
+    /// No token has left for these rows, so their assertions are not burned.
+    fn give_back(&self, rows: &[Issuance]) {
+        if let Some(memory) = &self.memory {
+            rows.iter()
+                .filter(|row| row.single_use)
+                .for_each(|row| memory.release(row.replay_key));
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Organizations: create, edit, suspend, restore, read.
+
+use countersign_crypto::random_bytes;
+use countersign_domain::change::{Base, ChangeKind};
+use countersign_domain::ids::TenantId;
+use countersign_domain::organizations::{
+    Organization, OrganizationEdit, OrganizationRefusal, OrganizationState,
+};
+use countersign_store::{Page, Unit};
+
+use crate::access::Caller;
+use crate::changes::{Act, Context, Submission, base_moved, submit};
+use crate::error::ServiceError;
+use crate::{Service, keyring};
+
+/// Creates an organization with its first signing key.
+#[derive(Debug)]
+pub struct CreateOrganization {
+    /// What people will call it.
+    pub name: String,
+    /// Further fields.
+    pub fields: OrganizationEdit,
+}
+
+/// Edits an organization.
+#[derive(Debug)]
+pub struct EditOrganization {
+    /// Which one.
+    pub tenant_id: TenantId,
+    /// The version that the caller saw; `None` for any.
+    pub expected_version: Option<u64>,
+    /// What changes.
+    pub fields: OrganizationEdit,
+}
+
+/// Suspends or restores an organization.
+#[derive(Debug)]
+pub struct ChangeOrganizationStatus {
+    /// Which one.
+    pub tenant_id: TenantId,
+    /// The version that the caller saw; `None` for any.
+    pub expected_version: Option<u64>,
+    /// Suspend, or restore.
+    pub suspend: bool,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+impl Act for CreateOrganization {
+    type Output = Organization;
+
+    async fn perform<'a>(
+        &'a self,
+        unit: &'a mut Unit,
+        context: &'a Context<'a>,
+    ) -> Result<Organization, ServiceError> {
+        context.caller.require_platform_admin()?;
+        let tenant_id = TenantId::from_random(random_bytes());
+        let state = OrganizationState::new(&self.name, self.fields.clone())?;
+        let algorithm = state.signing_algorithm;
+        let organization = apply(
+            unit,
+            context,
+            (tenant_id, Base::NOTHING),
+            ChangeKind::OrganizationCreate,
+            (state, None),
+        )
+        .await?;
+        let master = context.service.master();
+        keyring::rotate_emergency(unit, master, (tenant_id, algorithm), context.now).await?;
+        Ok(organization)
+    }
+}
+
+impl Act for EditOrganization {
+    type Output = Organization;
+
+    async fn perform<'a>(
+        &'a self,
+        unit: &'a mut Unit,
+        context: &'a Context<'a>,
+    ) -> Result<Organization, ServiceError> {
+        context.caller.require_platform_admin()?;
+        let (base, state) = read_for_change(unit, self.tenant_id, self.expected_version).await?;
+        let after = state.edit(self.fields.clone())?;
+        apply(
+            unit,
+            context,
+            (self.tenant_id, base),
+            ChangeKind::OrganizationEdit,
+            (after, None),
+        )
+        .await
+    }
+}
+
+impl Act for ChangeOrganizationStatus {
+    type Output = Organization;
+
+    async fn perform<'a>(
+        &'a self,
+        unit: &'a mut Unit,
+        context: &'a Context<'a>,
+    ) -> Result<Organization, ServiceError> {
+        context.caller.require_platform_admin()?;
+        let (base, state) = read_for_change(unit, self.tenant_id, self.expected_version).await?;
+        let (kind, after): (_, Result<_, OrganizationRefusal>) = if self.suspend {
+            (ChangeKind::OrganizationSuspend, state.suspend(context.now))
+        } else {
+            (ChangeKind::OrganizationRestore, state.restore())
+        };
+        apply(
+            unit,
+            context,
+            (self.tenant_id, base),
+            kind,
+            (after?, self.reason.clone()),
+        )
+        .await
+    }
+}
+
+async fn read_for_change(
+    unit: &mut Unit,
+    tenant_id: TenantId,
+    expected_version: Option<u64>,
+) -> Result<(Base, OrganizationState), ServiceError> {
+    let organization = unit
+        .organization(tenant_id)
+        .await?
+        .ok_or(ServiceError::NotFound)?;
+    if expected_version.is_some_and(|expected| expected != organization.version) {
+        return Err(base_moved());
+    }
+    let base = unit.base_of(tenant_id, &tenant_id.to_string()).await?;
+    Ok((base, organization.state))
+}
+
+async fn apply(
+    unit: &mut Unit,
+    context: &Context<'_>,
+    (tenant_id, base): (TenantId, Base),
+    kind: ChangeKind,
+    (state, reason): (OrganizationState, Option<String>),
+) -> Result<Organization, ServiceError> {
+    let after =
+        serde_json::to_value(&state).map_err(|error| ServiceError::Fault(error.to_string()))?;
+    let submission = Submission {
+        kind,
+        tenant_id,
+        target: tenant_id.to_string(),
+        base,
+        after,
+        reason,
+    };
+    submit(unit, context, submission).await?;
+    unit.organization(tenant_id)
+        .await?
+        .ok_or(ServiceError::NotFound)
+}
+
+impl Service {
+    /// One organization.
+    ///
+    /// # Errors
+    /// Not found, also for a caller of another organization.
+    pub async fn organization(
+        &self,
+        caller: &Caller,
+        tenant_id: TenantId,
+    ) -> Result<Organization, ServiceError> {
+        caller.require_read(tenant_id)?;
+        self.store()
+            .read()
+            .await?
+            .organization(tenant_id)
+            .await?
+            .ok_or(ServiceError::NotFound)
+    }
+
+    /// The organizations that the caller may see, in the order of their IDs.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn organizations(
+        &self,
+        caller: &Caller,
+        page: &Page,
+    ) -> Result<Vec<Organization>, ServiceError> {
+        let mut unit = self.store().read().await?;
+        match caller.tenant() {
+            None => {
+                caller.require_platform()?;
+                Ok(unit.organizations(page).await?)
+            }
+            Some(own) => {
+                caller.require_read(own)?;
+                let first_page = page.after.is_none();
+                let organization = unit.organization(own).await?;
+                Ok(organization.into_iter().filter(|_| first_page).collect())
+            }
+        }
+    }
+}

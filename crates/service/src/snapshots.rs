@@ -1,0 +1,331 @@
+//! What each node holds in memory of an organization: its configurations with parsed keys, its signing keys, its
+//! revocations. Replaced when something changes; never older than [`STALENESS_BOUND`].
+
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use arc_swap::ArcSwap;
+use countersign_crypto::MasterKey;
+use countersign_domain::configurations::Configuration;
+use countersign_domain::directory::{Directory, TrustedConfiguration};
+use countersign_domain::ids::{ConfigurationId, TenantId};
+use countersign_domain::organizations::{Organization, OrganizationState};
+use countersign_domain::time::UnixTime;
+use countersign_store::{FeedEvent, Page, Store, Topic};
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota};
+
+use crate::error::ServiceError;
+use crate::keyring::Keyring;
+
+/// How long after a change is committed every node acts on it, at most, in seconds.
+pub const STALENESS_BOUND: u64 = 1;
+
+/// Configurations read from the store at a time.
+const PAGE: u32 = 1000;
+
+/// One organization in memory.
+pub struct OrganizationSnapshot {
+    /// Its ID.
+    pub tenant_id: TenantId,
+    state: ArcSwap<OrganizationState>,
+    directory: RwLock<Directory>,
+    keyring: ArcSwap<Keyring>,
+    revoked: RwLock<HashMap<String, UnixTime>>,
+    limiter: Option<DefaultDirectRateLimiter>,
+}
+
+/// A guard under which the configurations do not change.
+pub type DirectoryGuard<'a> = RwLockReadGuard<'a, Directory>;
+
+impl OrganizationSnapshot {
+    /// The organization's governed state.
+    #[must_use]
+    pub fn state(&self) -> Arc<OrganizationState> {
+        self.state.load_full()
+    }
+
+    /// The configurations. Hold the guard only while selecting; never across an await.
+    #[must_use]
+    pub fn directory(&self) -> DirectoryGuard<'_> {
+        self.directory
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One configuration.
+    #[must_use]
+    pub fn configuration(&self, id: ConfigurationId) -> Option<Arc<TrustedConfiguration>> {
+        self.directory().by_id(id).cloned()
+    }
+
+    /// The signing keys.
+    #[must_use]
+    pub fn keyring(&self) -> Arc<Keyring> {
+        self.keyring.load_full()
+    }
+
+    /// Whether an access token has been revoked.
+    #[must_use]
+    pub fn is_revoked(&self, jti: &str) -> bool {
+        self.revoked
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(jti)
+    }
+
+    /// Takes one request out of the organization's budget.
+    ///
+    /// # Errors
+    /// When the budget is used up: the seconds until there is some again.
+    pub fn take_budget(&self) -> Result<(), u32> {
+        let Some(limiter) = &self.limiter else {
+            return Ok(());
+        };
+        limiter.check().map_err(|refused| {
+            let wait = refused.wait_time_from(DefaultClock::default().now());
+            u32::try_from(wait.as_secs())
+                .unwrap_or(u32::MAX)
+                .saturating_add(1)
+        })
+    }
+
+    fn directory_mut(&self) -> RwLockWriteGuard<'_, Directory> {
+        self.directory
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All organizations of the instance that this node has needed so far.
+pub struct Snapshots {
+    store: Store,
+    master: Arc<MasterKey>,
+    budget: Option<NonZeroU32>,
+    known: RwLock<HashSet<TenantId>>,
+    loaded: RwLock<HashMap<TenantId, Arc<OrganizationSnapshot>>>,
+    loading: Mutex<HashMap<TenantId, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Snapshots {
+    /// Reads which organizations there are; each is loaded when it is first asked for.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn new(
+        store: Store,
+        master: Arc<MasterKey>,
+        requests_per_second: Option<NonZeroU32>,
+    ) -> Result<Self, ServiceError> {
+        let mut known = HashSet::new();
+        let mut unit = store.read().await?;
+        let mut page = Page {
+            after: None,
+            limit: PAGE,
+        };
+        loop {
+            let ids = unit.organization_ids(&page).await?;
+            page.after = ids.last().map(ToString::to_string);
+            let last = ids.len() < PAGE as usize;
+            known.extend(ids);
+            if last {
+                break;
+            }
+        }
+        drop(unit);
+        Ok(Self {
+            store,
+            master,
+            budget: requests_per_second,
+            known: RwLock::new(known),
+            loaded: RwLock::default(),
+            loading: Mutex::default(),
+        })
+    }
+
+    /// The organization, loaded if need be; `None` when there is none with this ID.
+    ///
+    /// # Errors
+    /// When it has to be loaded and the store is unavailable.
+    pub async fn organization(
+        &self,
+        tenant_id: TenantId,
+        now: UnixTime,
+    ) -> Result<Option<Arc<OrganizationSnapshot>>, ServiceError> {
+        if let Some(snapshot) = self.loaded(tenant_id) {
+            return Ok(Some(snapshot));
+        }
+        if !self
+            .known
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&tenant_id)
+        {
+            return Ok(None);
+        }
+        let gate = {
+            let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(loading.entry(tenant_id).or_default())
+        };
+        let _one_at_a_time = gate.lock().await;
+        if let Some(snapshot) = self.loaded(tenant_id) {
+            return Ok(Some(snapshot));
+        }
+        let snapshot = self.load(tenant_id, now).await?;
+        if let Some(snapshot) = &snapshot {
+            let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+            loaded.insert(tenant_id, Arc::clone(snapshot));
+        }
+        self.loading
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&tenant_id);
+        Ok(snapshot)
+    }
+
+    /// Every organization that there is, loaded or not.
+    #[must_use]
+    pub fn all_known(&self) -> Vec<TenantId> {
+        self.known
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .copied()
+            .collect()
+    }
+
+    /// Looks again at what an event names.
+    ///
+    /// # Errors
+    /// When the store is unavailable; the event must then be tried again.
+    pub async fn refresh(&self, event: &FeedEvent, now: UnixTime) -> Result<(), ServiceError> {
+        if event.topic == Topic::Organization {
+            self.known
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(event.tenant_id);
+        }
+        // Waiting for a load in progress: it may have read the state before the change.
+        let gate = self
+            .loading
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&event.tenant_id)
+            .cloned();
+        if let Some(gate) = gate {
+            drop(gate.lock().await);
+        }
+        let Some(snapshot) = self.loaded(event.tenant_id) else {
+            return Ok(());
+        };
+        let mut unit = self.store.read().await?;
+        match event.topic {
+            Topic::Organization => {
+                if let Some(organization) = unit.organization(event.tenant_id).await? {
+                    snapshot.state.store(Arc::new(organization.state));
+                }
+            }
+            Topic::Configuration => {
+                let Ok(id) = event.subject.parse() else {
+                    return Ok(());
+                };
+                match unit.configuration(event.tenant_id, id).await {
+                    Ok(Some(configuration)) => snapshot.directory_mut().put(configuration),
+                    Ok(None) => {}
+                    Err(error @ countersign_store::StoreError::Corrupt { .. }) => {
+                        alarm(event.tenant_id, &event.subject, &error.to_string());
+                        snapshot.directory_mut().remove(id);
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Topic::Revocation => {
+                let revoked = unit.revoked_tokens(event.tenant_id, now).await?;
+                *snapshot
+                    .revoked
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner) = revoked.into_iter().collect();
+            }
+            Topic::SigningKeys => {
+                let keys = unit.signing_keys(event.tenant_id).await?;
+                snapshot
+                    .keyring
+                    .store(Arc::new(Keyring::open(&keys, &self.master)?));
+            }
+        }
+        Ok(())
+    }
+
+    fn loaded(&self, tenant_id: TenantId) -> Option<Arc<OrganizationSnapshot>> {
+        self.loaded
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&tenant_id)
+            .cloned()
+    }
+
+    async fn load(
+        &self,
+        tenant_id: TenantId,
+        now: UnixTime,
+    ) -> Result<Option<Arc<OrganizationSnapshot>>, ServiceError> {
+        let mut unit = self.store.read().await?;
+        let Some(Organization { state, .. }) = unit.organization(tenant_id).await? else {
+            return Ok(None);
+        };
+        let mut directory = Directory::default();
+        let mut page = Page {
+            after: None,
+            limit: PAGE,
+        };
+        loop {
+            let (sound, refused) = unit.believable_configurations(tenant_id, &page).await?;
+            refused
+                .iter()
+                .for_each(|id| alarm(tenant_id, id, "its row was edited by hand or is damaged"));
+            let read = sound.len() + refused.len();
+            page.after = last_id(&sound, &refused);
+            sound
+                .into_iter()
+                .for_each(|configuration| directory.put(configuration));
+            if read < PAGE as usize {
+                break;
+            }
+        }
+        let keyring = Keyring::open(&unit.signing_keys(tenant_id).await?, &self.master)?;
+        let revoked = unit
+            .revoked_tokens(tenant_id, now)
+            .await?
+            .into_iter()
+            .collect();
+        Ok(Some(Arc::new(OrganizationSnapshot {
+            tenant_id,
+            state: ArcSwap::from_pointee(state),
+            directory: RwLock::new(directory),
+            keyring: ArcSwap::from_pointee(keyring),
+            revoked: RwLock::new(revoked),
+            // A burst of two seconds lets a fleet of servers start at once.
+            limiter: self.budget.map(|rate| {
+                DefaultDirectRateLimiter::direct(
+                    Quota::per_second(rate).allow_burst(rate.saturating_mul(TWO)),
+                )
+            }),
+        })))
+    }
+}
+
+const TWO: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+
+fn last_id(sound: &[Configuration], refused: &[String]) -> Option<String> {
+    let last_sound = sound
+        .last()
+        .map(|configuration| configuration.id.to_string());
+    last_sound.into_iter().chain(refused.last().cloned()).max()
+}
+
+/// A stored configuration that is not what this program wrote is not served, and somebody must look at it.
+fn alarm(tenant_id: TenantId, id: &str, cause: &str) {
+    metrics::counter!("countersign_tampered_rows_total").increment(1);
+    tracing::error!(%tenant_id, configuration = id, cause, "ALARM: a stored configuration cannot be believed and is refused");
+}
