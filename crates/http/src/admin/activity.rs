@@ -1,0 +1,93 @@
+//! `GET …/activity`: refusals and administrative acts.
+
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use countersign_service::{ActivityFilter, RecordedActivity};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::organizations::rfc3339;
+use super::{App, Authenticated, List, Tenant, problem};
+use crate::pagination::Paging;
+use crate::problem::{Problem, ProblemDocument};
+
+/// Which entries to list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FilterParams {
+    /// Only the entries of one answer.
+    correlation_id: Option<String>,
+    /// Only entries of one kind, for example token.refused.
+    kind: Option<String>,
+}
+
+/// Something that happened.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ActivityView {
+    /// Its place; grows with time.
+    id: u64,
+    /// When (RFC 3339).
+    at: String,
+    /// What kind of thing.
+    #[schema(example = "token.refused")]
+    kind: String,
+    /// The correlation ID of the answer.
+    correlation_id: String,
+    /// Who.
+    actor: String,
+    /// The particulars.
+    #[schema(value_type = Object)]
+    detail: serde_json::Value,
+}
+
+impl ActivityView {
+    fn new(recorded: RecordedActivity) -> Self {
+        Self {
+            id: recorded.id,
+            at: rfc3339(recorded.entry.at),
+            kind: recorded.entry.kind,
+            correlation_id: recorded.entry.correlation_id,
+            actor: recorded.entry.actor,
+            detail: recorded.entry.detail,
+        }
+    }
+}
+
+/// List what happened in an organization, the newest first
+#[utoipa::path(
+    get, path = "/api/v1/organizations/{tenant_id}/activity", tag = "activity",
+    params(("tenant_id" = String, Path, description = "The organization"), FilterParams, Paging),
+    responses((status = 200, body = List<ActivityView>), (status = "default", body = ProblemDocument)),
+)]
+pub(crate) async fn list(
+    State(service): State<App>,
+    Authenticated(caller): Authenticated,
+    Tenant(tenant_id): Tenant,
+    paging: Paging,
+    filter: Result<Query<FilterParams>, axum::extract::rejection::QueryRejection>,
+) -> Response {
+    let Ok(Query(FilterParams {
+        correlation_id,
+        kind,
+    })) = filter
+    else {
+        return Problem::bad_request("query_invalid", "The query cannot be read.").into_response();
+    };
+    let filter = ActivityFilter {
+        correlation_id,
+        kind,
+    };
+    match service
+        .activity(&caller, tenant_id, &filter, &paging.page())
+        .await
+    {
+        Ok(found) => {
+            let views = found.into_iter().map(ActivityView::new).collect();
+            List::new(views, paging.limit, |view: &ActivityView| {
+                view.id.to_string()
+            })
+            .into_response()
+        }
+        Err(error) => problem(error).into_response(),
+    }
+}

@@ -1,0 +1,118 @@
+//! `GET …/change-requests` and `…/{number}`.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, http::StatusCode};
+use countersign_domain::change::{ChangeRequest, ChangeState};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::organizations::rfc3339;
+use super::{App, Authenticated, List, Tenant, problem};
+use crate::pagination::Paging;
+use crate::problem::{Problem, ProblemDocument};
+
+/// A change request.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ChangeView {
+    /// Counts the requests of the organization.
+    number: u64,
+    /// Its ID.
+    id: String,
+    /// The governed operation.
+    #[schema(example = "oidc_config.create")]
+    kind: &'static str,
+    /// The ID of what is changed.
+    target: String,
+    /// pending, applied, rejected, canceled, superseded, expired or failed.
+    state: &'static str,
+    /// Who asked.
+    maker: String,
+    /// Why.
+    #[schema(required = true)]
+    justification: Option<String>,
+    /// SHA-256 of label and envelope: what approvers sign.
+    change_digest: String,
+    /// People needed besides the maker, when it was submitted.
+    quorum: u32,
+    /// When it was submitted (RFC 3339).
+    submitted_at: String,
+    /// When it reached its final state (RFC 3339).
+    #[schema(required = true)]
+    closed_at: Option<String>,
+    /// Why it ended so, where a reason belongs to the state.
+    #[schema(required = true)]
+    close_reason: Option<String>,
+    /// The canonical description: `change_digest` is made over its RFC 8785 form.
+    #[schema(value_type = Object)]
+    envelope: serde_json::Value,
+}
+
+impl ChangeView {
+    fn new(request: &ChangeRequest) -> Self {
+        let envelope = request.change.envelope();
+        let state: &ChangeState = &request.state;
+        Self {
+            number: request.number,
+            id: envelope.request_id.to_string(),
+            kind: envelope.kind.as_str(),
+            target: envelope.target.clone(),
+            state: state.as_str(),
+            maker: envelope.requester.to_string(),
+            justification: envelope.justification.clone(),
+            change_digest: request.change.digest().to_string(),
+            quorum: envelope.policy.quorum,
+            submitted_at: rfc3339(envelope.created_at),
+            closed_at: state.closed_at().map(rfc3339),
+            close_reason: state.close_reason().map(str::to_owned),
+            envelope: serde_json::to_value(envelope).unwrap_or_default(),
+        }
+    }
+}
+
+/// List the change requests of an organization, the newest first
+#[utoipa::path(
+    get, path = "/api/v1/organizations/{tenant_id}/change-requests", tag = "change requests",
+    params(("tenant_id" = String, Path, description = "The organization"), Paging),
+    responses((status = 200, body = List<ChangeView>), (status = "default", body = ProblemDocument)),
+)]
+pub(crate) async fn list(
+    State(service): State<App>,
+    Authenticated(caller): Authenticated,
+    Tenant(tenant_id): Tenant,
+    paging: Paging,
+) -> Response {
+    match service.changes(&caller, tenant_id, &paging.page()).await {
+        Ok(found) => {
+            let views = found.iter().map(ChangeView::new).collect();
+            List::new(views, paging.limit, |view: &ChangeView| {
+                view.number.to_string()
+            })
+            .into_response()
+        }
+        Err(error) => problem(error).into_response(),
+    }
+}
+
+/// Show a change request
+#[utoipa::path(
+    get, path = "/api/v1/organizations/{tenant_id}/change-requests/{number}", tag = "change requests",
+    params(
+        ("tenant_id" = String, Path, description = "The organization"),
+        ("number" = u64, Path, description = "The number of the request"),
+    ),
+    responses((status = 200, body = ChangeView), (status = "default", body = ProblemDocument)),
+)]
+pub(crate) async fn show(
+    State(service): State<App>,
+    Authenticated(caller): Authenticated,
+    Path((tenant_id, number)): Path<(String, String)>,
+) -> Response {
+    let (Ok(tenant_id), Ok(number)) = (tenant_id.parse(), number.parse()) else {
+        return Problem::not_found().into_response();
+    };
+    match service.change(&caller, tenant_id, number).await {
+        Ok(request) => (StatusCode::OK, Json(ChangeView::new(&request))).into_response(),
+        Err(error) => problem(error).into_response(),
+    }
+}

@@ -1,0 +1,213 @@
+//! The admin API: `/api/v1`, JSON, problem details (RFC 9457).
+
+mod activity;
+mod api_tokens;
+mod changes;
+mod configurations;
+mod explain;
+mod instance;
+mod keys;
+mod mutation;
+mod organizations;
+mod signing_keys;
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use countersign_domain::ids::TenantId;
+use countersign_service::{Caller, RefusedKind, Service, ServiceError};
+use serde::Serialize;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::problem::Problem;
+
+/// The state that every handler of the admin API needs.
+pub(crate) type App = Arc<Service>;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Countersign admin API",
+        description = "Organizations, authentication configurations, change requests and keys. See docs/api.md.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    modifiers(&Bearer),
+    security(("api_token" = [])),
+)]
+struct Document;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("cst_…")
+            .build();
+        let components = document.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("api_token", SecurityScheme::Http(scheme));
+    }
+}
+
+fn documented() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(organizations::create, organizations::list))
+        .routes(routes!(organizations::show, organizations::edit))
+        .routes(routes!(organizations::suspend))
+        .routes(routes!(organizations::restore))
+        .routes(routes!(
+            configurations::create::create,
+            configurations::read::list
+        ))
+        .routes(routes!(
+            configurations::read::show,
+            configurations::edit::edit
+        ))
+        .routes(routes!(configurations::read::versions))
+        .routes(routes!(configurations::rotate::rotate))
+        .routes(routes!(configurations::status::suspend))
+        .routes(routes!(configurations::status::restore))
+        .routes(routes!(configurations::status::deactivate))
+        .routes(routes!(keys::preview))
+        .routes(routes!(explain::explain))
+        .routes(routes!(changes::list))
+        .routes(routes!(changes::show))
+        .routes(routes!(activity::list))
+        .routes(routes!(signing_keys::list))
+        .routes(routes!(signing_keys::rotate))
+        .routes(routes!(signing_keys::revoke_token))
+        .routes(routes!(api_tokens::create, api_tokens::list))
+        .routes(routes!(api_tokens::revoke))
+        .routes(routes!(instance::show))
+        .routes(routes!(instance::confirm_restore))
+}
+
+/// The routes of the admin API and its OpenAPI document.
+pub(crate) fn router() -> Router<App> {
+    let (router, document) = documented().split_for_parts();
+    let document: Arc<str> = to_json(&document).into();
+    router.route(
+        "/api/openapi.json",
+        get(move || async move {
+            (
+                [(axum::http::header::CONTENT_TYPE, "application/json")],
+                document.to_string(),
+            )
+        }),
+    )
+}
+
+/// The OpenAPI 3.1 document of the admin API.
+#[must_use]
+pub fn openapi_json() -> String {
+    to_json(&documented().split_for_parts().1)
+}
+
+fn to_json(document: &utoipa::openapi::OpenApi) -> String {
+    document
+        .to_pretty_json()
+        .expect("the document consists of values that JSON has")
+}
+
+/// The caller of a request, proven by its API token.
+pub(crate) struct Authenticated(pub(crate) Caller);
+
+impl FromRequestParts<App> for Authenticated {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, service: &App) -> Result<Self, Response> {
+        let bearer = bearer_token(parts).ok_or_else(|| Problem::unauthorized().into_response())?;
+        match service.authenticate(bearer).await {
+            Ok(Some(caller)) => Ok(Self(caller)),
+            Ok(None) => Err(Problem::unauthorized().into_response()),
+            Err(error) => Err(problem(error).into_response()),
+        }
+    }
+}
+
+/// The Bearer token of a request (RFC 6750 §2.1; the scheme in any case, RFC 9110 §11.1).
+pub(crate) fn bearer_token(parts: &Parts) -> Option<&str> {
+    let mut values = parts.headers.get_all(AUTHORIZATION).iter();
+    let (value, None) = (values.next()?.to_str().ok()?, values.next()) else {
+        return None;
+    };
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then_some(token.trim())
+}
+
+/// The organization that a path names; a malformed ID is one that does not exist.
+pub(crate) struct Tenant(pub(crate) TenantId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Tenant {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let not_found = || Problem::not_found().into_response();
+        let Path(names) =
+            Path::<std::collections::HashMap<String, String>>::from_request_parts(parts, state)
+                .await
+                .map_err(|_| not_found())?;
+        let tenant = names
+            .get("tenant_id")
+            .and_then(|tenant| tenant.parse().ok());
+        tenant.map(Self).ok_or_else(not_found)
+    }
+}
+
+/// A page of a list.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct List<T> {
+    /// The entries.
+    items: Vec<T>,
+    /// Where the next page begins; `null` on the last page.
+    #[schema(required = true)]
+    next_cursor: Option<String>,
+}
+
+impl<T> List<T> {
+    /// A page out of entries of which one more than `limit` was asked for.
+    pub(crate) fn new(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> String) -> Json<Self> {
+        let limit = limit as usize;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next_cursor = items
+            .last()
+            .filter(|_| more)
+            .map(|last| crate::pagination::encode(&cursor(last)));
+        Json(Self { items, next_cursor })
+    }
+}
+
+/// The answer to a use case that did not succeed.
+pub(crate) fn problem(error: ServiceError) -> Problem {
+    match error {
+        ServiceError::Collided => Problem::unavailable(1),
+        ServiceError::Fault(cause) => {
+            tracing::error!(cause, "a fault");
+            Problem::internal()
+        }
+        ServiceError::Forbidden(refused) => Problem::forbidden(refused.code, refused.detail),
+        ServiceError::NotFound => Problem::not_found(),
+        ServiceError::Unavailable { retry_after } => Problem::unavailable(retry_after),
+        ServiceError::Refused(refused) => match refused.kind {
+            RefusedKind::Conflict => Problem::conflict(refused.code, refused.detail),
+            RefusedKind::PreconditionFailed => {
+                Problem::precondition_failed(refused.code, refused.detail)
+            }
+            RefusedKind::Invalid => match refused.pointer {
+                Some(pointer) => Problem::invalid_member(refused.code, refused.detail, pointer),
+                None => Problem::unprocessable(refused.code, refused.detail),
+            },
+        },
+    }
+}

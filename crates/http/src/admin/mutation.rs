@@ -1,0 +1,172 @@
+//! What every request that changes something has in common: who, under which conditions, and once only.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use countersign_domain::ids::CorrelationId;
+use countersign_service::{Act, Caller, Executed, Execution, IdempotencyKey, Keep};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{App, Authenticated, problem};
+use crate::conditional::if_match;
+use crate::headers::correlation_id;
+use crate::idempotency::{idempotency_key, request_digest};
+use crate::problem::Problem;
+
+/// A request that changes something, with its body read strictly.
+pub(crate) struct Mutation<T> {
+    /// The body.
+    pub(crate) body: T,
+    caller: Caller,
+    correlation_id: CorrelationId,
+    dry_run: bool,
+    expected_version: Option<u64>,
+    idempotency: Option<IdempotencyKey>,
+}
+
+/// A body that may be left out altogether.
+pub(crate) trait Body: DeserializeOwned {
+    /// What an empty body stands for; `None` when there must be one.
+    fn when_empty() -> Option<Self> {
+        None
+    }
+}
+
+impl<T: Body> FromRequest<App> for Mutation<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, service: &App) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let Authenticated(caller) = Authenticated::from_request_parts(&mut parts, service).await?;
+        let correlation_id = correlation_id(&parts.extensions);
+        let dry_run = dry_run(parts.uri.query()).map_err(IntoResponse::into_response)?;
+        let expected_version = if_match(&parts.headers).map_err(IntoResponse::into_response)?;
+        let content_type = parts.headers.get(header::CONTENT_TYPE).cloned();
+        let bytes = Bytes::from_request(Request::from_parts(parts.clone(), body), service)
+            .await
+            .map_err(|_| Problem::payload_too_large().into_response())?;
+        let idempotency = keep_under(
+            &parts.headers,
+            &caller,
+            (parts.method.as_str(), parts.uri.path()),
+            &bytes,
+        )
+        .map_err(IntoResponse::into_response)?;
+        let body = match T::when_empty() {
+            Some(empty) if bytes.is_empty() => empty,
+            _ => crate::json::parse(content_type.as_ref(), &bytes)
+                .map_err(IntoResponse::into_response)?,
+        };
+        Ok(Self {
+            body,
+            caller,
+            correlation_id,
+            dry_run,
+            expected_version,
+            idempotency,
+        })
+    }
+}
+
+impl<T> Mutation<T> {
+    /// The version that the caller saw, if it said so.
+    pub(crate) const fn expected_version(&self) -> Option<u64> {
+        self.expected_version
+    }
+
+    /// The version that the caller saw.
+    ///
+    /// # Errors
+    /// 428 when it did not say so.
+    pub(crate) fn required_version(&self) -> Result<Option<u64>, Problem> {
+        self.expected_version
+            .map(Some)
+            .ok_or_else(Problem::precondition_required)
+    }
+
+    /// Whether the caller wants the answer kept for repetitions.
+    pub(crate) const fn is_idempotent(&self) -> bool {
+        self.idempotency.is_some()
+    }
+
+    /// Who asks.
+    pub(crate) const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Runs the use case and answers with what `view` makes of its outcome.
+    pub(crate) async fn run<A: Act, V: Serialize>(
+        self,
+        service: &App,
+        act: &A,
+        status: StatusCode,
+        view: impl Fn(&A::Output) -> V + Send + Sync,
+    ) -> Response {
+        let render = |output: &A::Output| {
+            let body = serde_json::to_string(&view(output)).unwrap_or_default();
+            (status.as_u16(), body)
+        };
+        let run = Execution {
+            caller: &self.caller,
+            correlation_id: self.correlation_id,
+            dry_run: self.dry_run,
+            keep: self.idempotency.clone().map(|key| Keep {
+                key,
+                render: &render,
+            }),
+        };
+        match service.execute(act, &run).await {
+            Ok(Executed::Done(output)) => {
+                let status = if self.dry_run { StatusCode::OK } else { status };
+                answer(status, render(&output).1)
+            }
+            Ok(Executed::Repeated(kept)) => answer(
+                StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK),
+                kept.body,
+            ),
+            Err(error) => problem(error).into_response(),
+        }
+    }
+}
+
+/// A JSON answer; a resource with a version gets its `ETag`.
+fn answer(status: StatusCode, body: String) -> Response {
+    if status == StatusCode::NO_CONTENT {
+        return status.into_response();
+    }
+    let value: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
+    let version = value.get("version").and_then(serde_json::Value::as_u64);
+    let mut response = (status, Json(value)).into_response();
+    if let Some(tag) = version.and_then(|version| format!("\"{version}\"").parse().ok()) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+fn dry_run(query: Option<&str>) -> Result<bool, Problem> {
+    match query {
+        None | Some("" | "dry_run=false") => Ok(false),
+        Some("dry_run=true") => Ok(true),
+        Some(_) => Err(Problem::bad_request(
+            "query_unknown",
+            "The only query parameter here is dry_run=true.",
+        )),
+    }
+}
+
+fn keep_under(
+    headers: &HeaderMap,
+    caller: &Caller,
+    (method, path): (&str, &str),
+    body: &[u8],
+) -> Result<Option<IdempotencyKey>, Problem> {
+    let key = idempotency_key(headers)?;
+    Ok(key.map(|key| IdempotencyKey {
+        caller: caller.to_string(),
+        key,
+        request_digest: request_digest(method, path, body),
+    }))
+}

@@ -1,0 +1,209 @@
+//! `application/x-www-form-urlencoded`, read strictly (RFC 6749 §3.2 and appendix B).
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use crate::headers::correlation_id;
+use crate::oauth_error::OAuthError;
+
+/// The largest form, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// The most parameters.
+const MAX_PARAMETERS: usize = 100;
+
+/// The one parameter that may be repeated (RFC 8707 §2).
+const REPEATABLE: &str = "resource";
+
+/// The parameters of a form, decoded; empty ones are left out (RFC 6749 §3.2).
+#[derive(Debug, Default)]
+pub(crate) struct Form(Vec<(String, String)>);
+
+impl Form {
+    /// The value of a parameter.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    fn parse(body: &[u8]) -> Result<Self, OAuthError> {
+        let mut seen: Vec<(String, String)> = Vec::with_capacity(8);
+        for pair in body
+            .split(|byte| *byte == b'&')
+            .filter(|pair| !pair.is_empty())
+        {
+            if seen.len() == MAX_PARAMETERS {
+                return Err(OAuthError::invalid_request(
+                    "The form has more than 100 parameters.",
+                ));
+            }
+            let split = pair
+                .iter()
+                .position(|byte| *byte == b'=')
+                .unwrap_or(pair.len());
+            let (name, value) = (
+                decode(&pair[..split])?,
+                decode(pair.get(split + 1..).unwrap_or_default())?,
+            );
+            if name != REPEATABLE && seen.iter().any(|(known, _)| *known == name) {
+                return Err(OAuthError::invalid_request("A parameter is sent twice."));
+            }
+            seen.push((name, value));
+        }
+        seen.retain(|(_, value)| !value.is_empty());
+        Ok(Self(seen))
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
+        let correlation_id = correlation_id(request.extensions());
+        read(request)
+            .await
+            .map_err(|error| error.with_correlation(correlation_id).into_response())
+    }
+}
+
+async fn read(request: Request) -> Result<Form, OAuthError> {
+    if request.uri().query().is_some() {
+        // Credentials in an address end up in logs; and a query never adds to a body (RFC 6749 §2.3.1).
+        return Err(OAuthError::invalid_request(
+            "Send the parameters in the body; the address takes no query.",
+        ));
+    }
+    if !request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(is_form)
+    {
+        let text = "Send the parameters as application/x-www-form-urlencoded.";
+        return Err(OAuthError::invalid_request(text));
+    }
+    Form::parse(&collect(request.into_body()).await?)
+}
+
+async fn collect(body: Body) -> Result<Bytes, OAuthError> {
+    let collected = Limited::new(body, MAX_BODY).collect().await;
+    collected
+        .map(http_body_util::Collected::to_bytes)
+        .map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+            Some(_) => OAuthError::payload_too_large(),
+            None => OAuthError::invalid_request("The body did not arrive whole."),
+        })
+}
+
+/// The media type of forms; the only charset is UTF-8.
+fn is_form(content_type: &HeaderValue) -> bool {
+    let Ok(text) = content_type.to_str() else {
+        return false;
+    };
+    let mut parts = text.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default();
+    media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        && parts
+            .filter(|part| !part.is_empty())
+            .all(|parameter| match parameter.split_once('=') {
+                Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+                    value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+                }
+                _ => true,
+            })
+}
+
+/// Percent-decoding, once and without mercy.
+fn decode(text: &[u8]) -> Result<String, OAuthError> {
+    let malformed =
+        || OAuthError::invalid_request("A parameter is not well-formed percent-encoded UTF-8.");
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.iter();
+    while let Some(byte) = rest.next() {
+        octets.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let high = rest.next().and_then(hex_digit).ok_or_else(malformed)?;
+                let low = rest.next().and_then(hex_digit).ok_or_else(malformed)?;
+                high << 4 | low
+            }
+            other => *other,
+        });
+    }
+    if octets.contains(&0) {
+        return Err(malformed());
+    }
+    String::from_utf8(octets).map_err(|_| malformed())
+}
+
+fn hex_digit(byte: &u8) -> Option<u8> {
+    char::from(*byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(body: &str) -> Option<Form> {
+        Form::parse(body.as_bytes()).ok()
+    }
+
+    #[test]
+    fn a9_a_parameter_sent_twice_is_refused_whether_or_not_the_values_differ() {
+        assert!(parse("a=1&a=1").is_none());
+        assert!(parse("a=1&a=2").is_none());
+        assert!(parse("a=&a=2").is_none());
+        assert!(parse("a=1&%61=2").is_none());
+        assert!(parse("resource=x&resource=y").is_some());
+    }
+
+    #[test]
+    fn a11_an_empty_parameter_is_one_left_out() {
+        assert!(parse("scope=&x").unwrap().get("scope").is_none());
+    }
+
+    #[test]
+    fn a8_bad_encodings_are_refused() {
+        for body in ["a=%zz", "a=%2", "a=%", "a=%ff", "a=%00", "%ff=1"] {
+            assert!(parse(body).is_none(), "{body}");
+        }
+        assert_eq!(parse("a=%C3%A9+b").unwrap().get("a"), Some("é b"));
+    }
+
+    #[test]
+    fn b17_decoding_happens_once() {
+        assert_eq!(parse("a=%2561").unwrap().get("a"), Some("%61"));
+    }
+
+    #[test]
+    fn a16_more_than_a_hundred_parameters_are_refused() {
+        let body = |count: usize| {
+            (0..count)
+                .map(|n| format!("p{n}=1"))
+                .collect::<Vec<_>>()
+                .join("&")
+        };
+        assert!(parse(&body(100)).is_some());
+        assert!(parse(&body(101)).is_none());
+    }
+
+    #[test]
+    fn a7_the_charset_is_utf_8() {
+        let accepted = |text: &'static str| is_form(&HeaderValue::from_static(text));
+        assert!(accepted("application/x-www-form-urlencoded;charset=UTF-8"));
+        assert!(accepted(
+            "Application/X-WWW-Form-Urlencoded; charset=\"utf-8\""
+        ));
+        assert!(!accepted(
+            "application/x-www-form-urlencoded; charset=iso-8859-1"
+        ));
+        assert!(!accepted("application/json"));
+        assert!(!accepted("multipart/form-data; boundary=x"));
+    }
+}

@@ -1,0 +1,87 @@
+//! How a client proves who it is at the token, introspection and revocation endpoints.
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use countersign_domain::assertion::Flow;
+
+use crate::form::Form;
+use crate::oauth_error::OAuthError;
+
+/// RFC 7523 §2.2.
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// An assertion and how it was sent.
+pub(super) struct Presented<'a> {
+    /// How.
+    pub(super) flow: Flow,
+    /// The compact JWT.
+    pub(super) assertion: &'a str,
+}
+
+impl<'a> Presented<'a> {
+    /// Reads `client_assertion` with its type (RFC 7521 §4.2).
+    ///
+    /// # Errors
+    /// `invalid_request` for half a pair or several mechanisms, `invalid_client` for none or an unsupported one.
+    pub(super) fn client_assertion(
+        form: &'a Form,
+        headers: &HeaderMap,
+    ) -> Result<Self, OAuthError> {
+        Self::refuse_other_mechanisms(form, headers)?;
+        match (
+            form.get("client_assertion"),
+            form.get("client_assertion_type"),
+        ) {
+            (Some(assertion), Some(ASSERTION_TYPE)) => Ok(Self {
+                flow: Flow::ClientAuthentication,
+                assertion,
+            }),
+            (Some(_), Some(_)) => Err(OAuthError::unsupported_client_authentication(headers)),
+            (Some(_), None) => Err(OAuthError::invalid_request(
+                "client_assertion_type is missing.",
+            )),
+            (None, Some(_)) => Err(OAuthError::invalid_request("client_assertion is missing.")),
+            (None, None) => Err(OAuthError::unsupported_client_authentication(headers)),
+        }
+    }
+
+    /// Secrets and headers are no mechanism here; together with an assertion they are one too many.
+    ///
+    /// # Errors
+    /// `invalid_request`, or `invalid_client` when the other mechanism stands alone.
+    pub(super) fn refuse_other_mechanisms(
+        form: &Form,
+        headers: &HeaderMap,
+    ) -> Result<(), OAuthError> {
+        let other = headers.contains_key(AUTHORIZATION) || form.get("client_secret").is_some();
+        let has_assertion =
+            form.get("client_assertion").is_some() || form.get("assertion").is_some();
+        match (other, has_assertion) {
+            (false, _) => Ok(()),
+            (true, true) => Err(OAuthError::invalid_request(
+                "More than one mechanism authenticates the client; use the assertion alone.",
+            )),
+            (true, false) => Err(OAuthError::unsupported_client_authentication(headers)),
+        }
+    }
+}
+
+/// The organization in the path, without saying more about one that is malformed than about one that is unknown.
+pub(super) mod known_tenant {
+    use axum::extract::{FromRequestParts, Path};
+    use axum::http::request::Parts;
+    use countersign_domain::ids::TenantId;
+    use std::convert::Infallible;
+
+    /// The ID, when it is well-formed.
+    pub(crate) struct FromPath(pub(crate) Option<TenantId>);
+
+    impl<S: Send + Sync> FromRequestParts<S> for FromPath {
+        type Rejection = Infallible;
+
+        async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+            let path = Path::<String>::from_request_parts(parts, state).await;
+            Ok(Self(path.ok().and_then(|Path(tenant)| tenant.parse().ok())))
+        }
+    }
+}
