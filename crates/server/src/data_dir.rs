@@ -1,0 +1,137 @@
+//! The data directory: database, master key, first platform token, and the lock that keeps a second process out.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use countersign_store::DatabaseUrl;
+
+/// Only the owner reads and writes.
+const PRIVATE_FILE: u32 = 0o600;
+const PRIVATE_DIRECTORY: u32 = 0o700;
+
+/// An open data directory. The lock is held for as long as this value lives.
+#[derive(Debug)]
+pub(crate) struct DataDir {
+    path: PathBuf,
+    _lock: Option<File>,
+}
+
+/// What is wrong with a data directory.
+#[derive(Debug)]
+pub(crate) enum DataDirError {
+    /// Another process holds it.
+    InUse(PathBuf),
+    /// The operating system refuses.
+    Io(PathBuf, io::Error),
+}
+
+impl DataDir {
+    /// Opens the directory for the one process that writes; makes it (mode 0700) if it is missing.
+    ///
+    /// # Errors
+    /// When another process holds it, or it cannot be made or written.
+    pub(crate) fn open(path: &Path) -> Result<Self, DataDirError> {
+        let fail = |error| DataDirError::Io(path.to_owned(), error);
+        if !path.is_dir() {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(PRIVATE_DIRECTORY)
+                .create(path)
+                .map_err(fail)?;
+        }
+        let lock = private_file()
+            .truncate(false)
+            .open(path.join("lock"))
+            .map_err(fail)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                _lock: Some(lock),
+            }),
+            Err(TryLockError::WouldBlock) => Err(DataDirError::InUse(path.to_owned())),
+            Err(TryLockError::Error(error)) => Err(fail(error)),
+        }
+    }
+
+    /// The directory as another process sees it while the server runs: to read from, without the lock.
+    pub(crate) fn beside_a_server(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            _lock: None,
+        }
+    }
+
+    /// The embedded database of this directory.
+    pub(crate) fn database(&self) -> DatabaseUrl {
+        DatabaseUrl::Sqlite(self.path.join("countersign.db"))
+    }
+
+    /// Where the master key is when nothing else provides it.
+    pub(crate) fn master_key(&self) -> PathBuf {
+        self.path.join("master.key")
+    }
+
+    /// Where the first platform token is written.
+    pub(crate) fn platform_token(&self) -> PathBuf {
+        self.path.join("platform-token")
+    }
+
+    /// The directory itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .write(true)
+        .create(true)
+        .mode(PRIVATE_FILE);
+    options
+}
+
+/// Writes a file that only its owner can read, in place of whatever was there.
+///
+/// # Errors
+/// When the operating system refuses.
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = private_file().truncate(true).open(path)?;
+    file.set_permissions(Permissions::from_mode(PRIVATE_FILE))?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// Writes a new file that only its owner can read; refuses to touch one that exists.
+///
+/// # Errors
+/// When it exists or the operating system refuses.
+pub(crate) fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(PRIVATE_FILE)
+        .open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+impl std::fmt::Display for DataDirError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::InUse(path) => write!(
+                f,
+                "another Countersign is using {}: stop it first, or give this one a directory of its own with --data",
+                path.display()
+            ),
+            Self::Io(path, error) => write!(
+                f,
+                "the data directory {} cannot be used: {error}",
+                path.display()
+            ),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `countersign doctor`: looks for what would keep the server from working, before it does.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use countersign_store::Database;
+
+use crate::cli::DoctorArgs;
+use crate::console::line;
+use crate::data_dir::DataDir;
+use crate::failure::ServerFailure;
+use crate::{master_key, offline};
+
+/// Checks data directory, master key, database and disk; says what to do about each finding.
+///
+/// # Errors
+/// When something would keep the server from starting.
+pub(crate) fn run(args: &DoctorArgs) -> Result<(), ServerFailure> {
+    let data = DataDir::beside_a_server(&args.store.data);
+    let mut findings = 0;
+    let mut report = |what: &str, outcome: Result<String, String>| match outcome {
+        Ok(fine) => line(&format!("ok       {what}: {fine}")),
+        Err(problem) => {
+            findings += 1;
+            line(&format!("problem  {what}: {problem}"));
+        }
+    };
+    report("data directory", directory(data.path()));
+    report(
+        "master key",
+        master_key::read_existing(&data)
+            .map(|_| "readable, private".into())
+            .map_err(|e| e.to_string()),
+    );
+    report("database", database(args, &data));
+    if findings == 0 {
+        Ok(())
+    } else {
+        Err(ServerFailure::new(format!("{findings} problem(s) found")))
+    }
+}
+
+fn directory(path: &Path) -> Result<String, String> {
+    let metadata = std::fs::metadata(path)
+        .map_err(|error| format!("{}: {error}; `countersign serve` makes it", path.display()))?;
+    if metadata.mode() & 0o077 != 0 {
+        return Err(format!(
+            "{} is open to other users: run `chmod 700` on it",
+            path.display()
+        ));
+    }
+    Ok(format!("{}, private", path.display()))
+}
+
+fn database(args: &DoctorArgs, data: &DataDir) -> Result<String, String> {
+    if args.store.database.is_none() && !data.path().join("countersign.db").exists() {
+        return Err("there is none yet; `countersign serve` makes it".to_owned());
+    }
+    let opened = offline::block_on(async {
+        let database = Database::open(&offline::database_url(&args.store, data)?).await?;
+        let mut tx = database.read().await?;
+        let row = tx
+            .fetch_optional(
+                "SELECT COUNT(*) AS organizations FROM organizations",
+                vec![],
+            )
+            .await?;
+        let organizations = row
+            .map(|row| row.int("organizations"))
+            .transpose()?
+            .unwrap_or_default();
+        drop(tx);
+        database.close().await;
+        Ok(organizations)
+    });
+    let organizations = opened.map_err(|failure| failure.to_string())?;
+    Ok(format!(
+        "schema version {}, {organizations} organization(s)",
+        countersign_store::SCHEMA_VERSION
+    ))
+}

@@ -1,0 +1,141 @@
+//! Commands that work on the database itself: migrate, backup, restore, and the OpenAPI document.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write as _};
+
+use countersign_service::{Clock as _, mark_restored};
+use countersign_store::{Database, DatabaseUrl, Store, read_backup, write_backup};
+
+use crate::cli::{BackupArgs, MigrateArgs, RestoreArgs, StoreArgs};
+use crate::console::{line, note};
+use crate::data_dir::{DataDir, create_private};
+use crate::failure::ServerFailure;
+use crate::master_key;
+use crate::wall_clock::WallClock;
+
+/// Brings the database to the schema of this program.
+///
+/// # Errors
+/// When it cannot be opened or is newer than the program.
+pub(crate) fn migrate(args: &MigrateArgs) -> Result<(), ServerFailure> {
+    let data = hold(&args.store)?;
+    block_on(async {
+        let database = Database::open(&database_url(&args.store, &data)?).await?;
+        database.close().await;
+        line(&format!(
+            "The database is at schema version {}.",
+            countersign_store::SCHEMA_VERSION
+        ));
+        Ok(())
+    })
+}
+
+/// Writes a consistent copy, also while a server runs.
+///
+/// # Errors
+/// When the file exists, or the database cannot be read.
+pub(crate) fn backup(args: &BackupArgs) -> Result<(), ServerFailure> {
+    let data = DataDir::beside_a_server(&args.store.data);
+    if args.store.database.is_none() && !data.path().join("countersign.db").exists() {
+        return Err(ServerFailure::new(format!(
+            "there is no database in {}",
+            data.path().display()
+        )));
+    }
+    create_private(&args.file, b"").map_err(|error| ServerFailure::local(&args.file, &error))?;
+    block_on(async {
+        let store = open(&args.store, &data).await?;
+        let file = File::options().write(true).open(&args.file);
+        let mut out =
+            BufWriter::new(file.map_err(|error| ServerFailure::local(&args.file, &error))?);
+        let summary = write_backup(&store, &mut out).await?;
+        let synced = out.flush().and_then(|()| out.get_ref().sync_all());
+        synced.map_err(|error| ServerFailure::local(&args.file, &error))?;
+        line(&format!(
+            "Wrote {} rows to {}.",
+            summary.rows,
+            args.file.display()
+        ));
+        note("The master key is not in the backup: keep it elsewhere, or the backup is worthless.");
+        Ok(())
+    })
+}
+
+/// Reads a backup into an empty database and raises its restore epoch.
+///
+/// # Errors
+/// When the file is damaged, or the database is not empty or cannot be written.
+pub(crate) fn restore(args: &RestoreArgs) -> Result<(), ServerFailure> {
+    let data = hold(&args.store)?;
+    let file = File::open(&args.file).map_err(|error| ServerFailure::local(&args.file, &error))?;
+    block_on(async {
+        let store = open(&args.store, &data).await?;
+        let summary = read_backup(&store, &mut BufReader::new(file)).await?;
+        mark_restored(&store, WallClock.now()).await?;
+        store.database().close().await;
+        line(&format!(
+            "Restored {} rows from {}.",
+            summary.rows,
+            args.file.display()
+        ));
+        line("");
+        line(
+            "Before it issues tokens again, somebody must look at what happened since the backup:",
+        );
+        line("  1. start the server; it prints a new platform token (all API tokens were revoked)");
+        line("  2. suspend or rotate what was suspended or rotated since the backup");
+        line("  3. countersign instance confirm-restore");
+        line("Assertions and access tokens made before this moment are refused.");
+        Ok(())
+    })
+}
+
+/// Prints the OpenAPI document of the admin API.
+///
+/// # Errors
+/// Never; the signature is that of the other commands.
+pub(crate) fn openapi() -> Result<(), ServerFailure> {
+    line(&countersign_http::openapi_json());
+    Ok(())
+}
+
+/// Opens the store with the row key of the master key.
+///
+/// # Errors
+/// When the database or the master key cannot be used.
+pub(crate) async fn open(args: &StoreArgs, data: &DataDir) -> Result<Store, ServerFailure> {
+    let master = master_key::read_existing(data)?;
+    let database = Database::open(&database_url(args, data)?).await?;
+    Ok(Store::new(database, master.mac_key("row")))
+}
+
+/// The database that the arguments name.
+///
+/// # Errors
+/// When the URL is malformed.
+pub(crate) fn database_url(args: &StoreArgs, data: &DataDir) -> Result<DatabaseUrl, ServerFailure> {
+    match &args.database {
+        Some(url) => Ok(DatabaseUrl::parse(url)?),
+        None => Ok(data.database()),
+    }
+}
+
+/// Opens the data directory and keeps every other process out of it.
+fn hold(args: &StoreArgs) -> Result<DataDir, ServerFailure> {
+    DataDir::open(&args.data).map_err(|error| ServerFailure::new(error.to_string()))
+}
+
+/// Runs a short task to its end on a runtime of its own.
+///
+/// # Errors
+/// As the task, or when no runtime can be made.
+pub(crate) fn block_on<T>(
+    task: impl Future<Output = Result<T, ServerFailure>>,
+) -> Result<T, ServerFailure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime
+        .map_err(|error| ServerFailure::new(error.to_string()))?
+        .block_on(task)
+}

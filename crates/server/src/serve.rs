@@ -1,0 +1,180 @@
+//! `countersign serve`: puts the parts together and runs until it is told to stop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::thread;
+
+use countersign_domain::organizations::PublicUrl;
+use countersign_http::{Limits, bind, metrics_router, router, serve};
+use countersign_service::{Service, Settings};
+use countersign_store::{Database, Store};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::cli::{MetricsListen, ServeArgs};
+use crate::data_dir::{DataDir, write_private};
+use crate::failure::ServerFailure;
+use crate::wall_clock::WallClock;
+use crate::{demo, first_run, master_key, offline, telemetry};
+
+/// How long issuances are kept after their tokens have ended, in seconds.
+const KEEP_ISSUANCES: u32 = 86_400;
+
+/// Runs the server until SIGINT or SIGTERM.
+///
+/// One single-threaded runtime per worker, each with a listener of its own on the same address: a request never wakes
+/// another thread but for the ledger's commit.
+///
+/// # Errors
+/// When it cannot start, in words.
+pub(crate) fn run(args: &ServeArgs) -> Result<(), ServerFailure> {
+    telemetry::start(args.log_format, &args.log_level)?;
+    let metrics = PrometheusBuilder::new().install_recorder();
+    let metrics = metrics.map_err(|error| ServerFailure::new(error.to_string()))?;
+    let data =
+        DataDir::open(&args.store.data).map_err(|error| ServerFailure::new(error.to_string()))?;
+    let settings = settings(args)?;
+    let first = runtime()?;
+    let (stop, stopped) = watch::channel(false);
+    let service = first.block_on(start(args, settings, &data))?;
+    let workers = spawn_workers(args, &service, &stopped)?;
+    let outcome = first.block_on(async {
+        let listener = listen(args.listen, true)?;
+        greet(args, &service, &data).await?;
+        tokio::spawn(watch_signals(stop));
+        if let MetricsListen::At(address) = args.metrics_listen {
+            tokio::spawn(serve_metrics(address, metrics, stopped.clone()));
+        }
+        serve(
+            listener,
+            router(&service),
+            Limits::default(),
+            stopped.clone(),
+        )
+        .await
+        .map_err(|error| ServerFailure::new(error.to_string()))
+    });
+    for worker in workers {
+        drop(worker.join());
+    }
+    first.block_on(service.stop());
+    outcome
+}
+
+fn settings(args: &ServeArgs) -> Result<Settings, ServerFailure> {
+    let public_url = PublicUrl::parse(&args.public_url())
+        .map_err(|error| ServerFailure::new(format!("--public-url: {error}")))?;
+    let requests_per_second = NonZeroU32::new(args.rate_limit);
+    Ok(Settings {
+        public_url,
+        requests_per_second,
+        keep_issuances: KEEP_ISSUANCES,
+    })
+}
+
+async fn start(
+    args: &ServeArgs,
+    settings: Settings,
+    data: &DataDir,
+) -> Result<Arc<Service>, ServerFailure> {
+    let master = master_key::read_or_create(data)?;
+    let database = Database::open(&offline::database_url(&args.store, data)?).await?;
+    let store = Store::new(database, master.mac_key("row"));
+    Ok(Service::start(settings, store, master, Box::new(WallClock)).await?)
+}
+
+/// Tells the person at the terminal where the server is, and at the first start how to go on.
+async fn greet(args: &ServeArgs, service: &Service, data: &DataDir) -> Result<(), ServerFailure> {
+    let public_url = args.public_url();
+    match service.first_platform_token().await? {
+        Some(first) => {
+            let path = data.platform_token();
+            write_private(&path, first.secret.reveal().as_bytes())
+                .map_err(|error| ServerFailure::local(&path, &error))?;
+            first_run::welcome(&public_url, first.secret.reveal(), &path);
+        }
+        None => first_run::running(&public_url),
+    }
+    if args.demo {
+        first_run::demonstration(&demo::make(service, data).await?, &public_url);
+    }
+    Ok(())
+}
+
+/// Every worker but the first, which is the calling thread.
+fn spawn_workers(
+    args: &ServeArgs,
+    service: &Arc<Service>,
+    stopped: &watch::Receiver<bool>,
+) -> Result<Vec<thread::JoinHandle<()>>, ServerFailure> {
+    let available = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let wanted = args.workers.map_or(available, std::num::NonZero::get);
+    let mut workers = Vec::new();
+    for number in 1..wanted {
+        let (service, stopped, runtime) = (Arc::clone(service), stopped.clone(), runtime()?);
+        let listener = listen(args.listen, true)?;
+        let worker = thread::Builder::new()
+            .name(format!("worker-{number}"))
+            .spawn(move || {
+                let served = runtime.block_on(serve(
+                    listener,
+                    router(&service),
+                    Limits::default(),
+                    stopped,
+                ));
+                if let Err(error) = served {
+                    tracing::error!(%error, "a worker has ended");
+                }
+            });
+        workers.push(worker.map_err(|error| ServerFailure::new(error.to_string()))?);
+    }
+    Ok(workers)
+}
+
+fn listen(address: SocketAddr, shared: bool) -> Result<TcpListener, ServerFailure> {
+    bind(address, shared)
+        .map_err(|error| ServerFailure::new(format!("cannot listen on {address}: {error}")))
+}
+
+fn runtime() -> Result<Runtime, ServerFailure> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| ServerFailure::new(error.to_string()))
+}
+
+async fn serve_metrics(
+    address: SocketAddr,
+    metrics: PrometheusHandle,
+    stopped: watch::Receiver<bool>,
+) {
+    match bind(address, false) {
+        Ok(listener) => {
+            let router = metrics_router(move || metrics.render());
+            if let Err(error) = serve(listener, router, Limits::default(), stopped).await {
+                tracing::error!(%error, "the metrics listener has ended");
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, %address, "metrics are off: the address cannot be listened on")
+        }
+    }
+}
+
+async fn watch_signals(stop: watch::Sender<bool>) {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping: finishing requests in flight");
+    stop.send_replace(true);
+}
