@@ -60,6 +60,12 @@ impl Form {
     }
 }
 
+/// The parameters of a form, or nothing when it breaks a rule: the parser by itself, for fuzzing.
+#[must_use]
+pub fn parse_form(body: &[u8]) -> Option<Vec<(String, String)>> {
+    Form::parse(body).ok().map(|form| form.0)
+}
+
 impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = Response;
 

@@ -1,17 +1,23 @@
 //! What every request and every answer have: a correlation ID, safe headers, a line in the log, and no panic outside.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
+use axum::http::{Extensions, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use countersign_domain::ids::CorrelationId;
 use futures_util::FutureExt as _;
+use tokio::time::timeout;
 
+use crate::oauth_error::OAuthError;
 use crate::problem::Problem;
+
+/// How long a request may take from its head to its answer.
+const REQUEST_TIME: Duration = Duration::from_secs(20);
 
 tokio::task_local! {
     /// The correlation ID of the request that is being answered.
@@ -42,28 +48,54 @@ impl<S: Send + Sync> FromRequestParts<S> for Correlation {
     }
 }
 
+/// Puts around `router` what every request and every answer have.
+pub(crate) fn wrap<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(around))
+}
+
 /// Runs around every request.
-pub(crate) async fn around(mut request: Request, next: Next) -> Response {
+async fn around(mut request: Request, next: Next) -> Response {
     let correlation_id = countersign_service::new_correlation_id();
     let started = Instant::now();
     let method = request.method().clone();
-    let path = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("unmatched".to_owned(), |path| path.as_str().to_owned());
+    // The template, not the path: a path can carry what does not belong in a log.
+    let path = request.extensions().get::<MatchedPath>().cloned();
     request.extensions_mut().insert(correlation_id);
-    let answered = AssertUnwindSafe(CORRELATION.scope(correlation_id, next.run(request)))
-        .catch_unwind()
-        .await;
-    let mut response = match answered {
-        Ok(response) => response,
+    let answer =
+        AssertUnwindSafe(CORRELATION.scope(correlation_id, next.run(request))).catch_unwind();
+    let mut response = match timeout(REQUEST_TIME, answer).await {
+        Ok(Ok(response)) => response,
+        // The answer takes too long. (A body that trickles in ends with its connection, before this.)
+        Err(_) => CORRELATION.sync_scope(correlation_id, || Problem::timeout().into_response()),
         // A panic is ours; it ends this request and nothing else.
-        Err(_) => CORRELATION.sync_scope(correlation_id, || Problem::internal().into_response()),
+        Ok(Err(_)) => {
+            CORRELATION.sync_scope(correlation_id, || Problem::internal().into_response())
+        }
     };
     protect(&mut response, correlation_id);
+    count(response.status());
+    let path = path.as_ref().map_or("unmatched", MatchedPath::as_str);
     let (status, micros) = (response.status().as_u16(), started.elapsed().as_micros());
-    tracing::debug!(%method, path, status, micros, %correlation_id, "answered");
+    if response.status().is_server_error() {
+        tracing::warn!(%method, path, status, micros, %correlation_id, "answered");
+    } else {
+        tracing::debug!(%method, path, status, micros, %correlation_id, "answered");
+    }
     response
+}
+
+/// Counts answers by the class of their status. The labels are constants, so that counting allocates nothing.
+fn count(status: StatusCode) {
+    let counter = match status.as_u16() {
+        ..300 => metrics::counter!("countersign_http_requests_total", "status" => "2xx"),
+        300..400 => metrics::counter!("countersign_http_requests_total", "status" => "3xx"),
+        400..500 => metrics::counter!("countersign_http_requests_total", "status" => "4xx"),
+        _ => metrics::counter!("countersign_http_requests_total", "status" => "5xx"),
+    };
+    counter.increment(1);
 }
 
 fn protect(response: &mut Response, correlation_id: CorrelationId) {
@@ -85,15 +117,168 @@ fn protect(response: &mut Response, correlation_id: CorrelationId) {
 }
 
 /// No such address.
-pub(crate) async fn not_found() -> Response {
+async fn not_found() -> Response {
     std::future::ready(Problem::not_found().into_response()).await
 }
 
-/// An address that takes other methods; the router adds `Allow`.
-pub(crate) async fn method_not_allowed(method: Method) -> Response {
-    std::future::ready(()).await;
-    match method {
-        Method::HEAD => StatusCode::METHOD_NOT_ALLOWED.into_response(),
-        _ => Problem::method_not_allowed().into_response(),
+/// An address that takes other methods; the router adds `Allow`. The endpoints of RFC 6749, 7009 and 7662 answer in
+/// their own form (conformance N1).
+async fn method_not_allowed(
+    Correlation(correlation_id): Correlation,
+    path: Option<MatchedPath>,
+) -> Response {
+    let path = path.as_ref().map_or("", MatchedPath::as_str);
+    if ["/token", "/introspect", "/revoke"]
+        .iter()
+        .any(|end| path.ends_with(end))
+        && !path.starts_with("/api/")
+    {
+        return OAuthError::method_not_allowed()
+            .with_correlation(correlation_id)
+            .into_response();
+    }
+    Problem::method_not_allowed().into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::routing::{get, post};
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    fn app() -> Router {
+        let router = Router::new()
+            .route("/t/{tenant_id}/token", post(async || "a token"))
+            .route(
+                "/t/{tenant_id}/jwks",
+                get(async || ([(header::CACHE_CONTROL, "public")], "keys")),
+            )
+            .route("/api/v1/things/{id}", get(async || "a thing"))
+            .route("/panics", get(panics));
+        wrap(router)
+    }
+
+    async fn panics() -> &'static str {
+        let nothing: Option<&str> = std::future::ready(None).await;
+        nothing.expect("there is something")
+    }
+
+    async fn ask(method: &str, path: &str) -> (axum::http::response::Parts, String) {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("x-correlation-id", "co-mine");
+        let response = app()
+            .oneshot(request.body(Body::empty()).unwrap())
+            .await
+            .unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        (parts, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    fn text(parts: &axum::http::response::Parts, name: &str) -> String {
+        let values: Vec<_> = parts
+            .headers
+            .get_all(name)
+            .iter()
+            .map(|value| value.to_str().unwrap())
+            .collect();
+        values.join(" and ")
+    }
+
+    #[tokio::test]
+    async fn a14_every_answer_has_safe_headers_and_a_correlation_id_of_ours() {
+        for (path, status) in [
+            ("/api/v1/things/1", 200),
+            ("/t/x/token", 405),
+            ("/nowhere", 404),
+            ("/panics", 500),
+        ] {
+            let (parts, body) = ask("GET", path).await;
+            assert_eq!(parts.status, status, "{path}");
+            assert_eq!(text(&parts, "x-content-type-options"), "nosniff", "{path}");
+            assert_eq!(text(&parts, "referrer-policy"), "no-referrer", "{path}");
+            assert_eq!(text(&parts, "cache-control"), "no-store", "{path}");
+            let correlation_id = text(&parts, "x-correlation-id");
+            assert!(
+                correlation_id.parse::<CorrelationId>().is_ok(),
+                "{path}: {correlation_id}"
+            );
+            assert!(
+                status == 200 || body.contains(&correlation_id),
+                "{path}: {body}"
+            );
+        }
+        assert_eq!(
+            text(&ask("GET", "/t/x/jwks").await.0, "cache-control"),
+            "public"
+        );
+    }
+
+    #[tokio::test]
+    async fn a3_a_get_of_a_token_endpoint_is_405_with_allow_in_the_form_of_oauth() {
+        let (parts, body) = ask("GET", "/t/x/token?grant_type=client_credentials").await;
+        assert_eq!(
+            (parts.status.as_u16(), text(&parts, "allow").as_str()),
+            (405, "POST")
+        );
+        assert_eq!(text(&parts, "content-type"), "application/json");
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["error"], "invalid_request");
+    }
+
+    #[tokio::test]
+    async fn a4_other_methods_are_405_and_nothing_is_echoed() {
+        for method in ["PUT", "PATCH", "DELETE", "TRACE", "HEAD", "OPTIONS", "BREW"] {
+            let (parts, body) = ask(method, "/t/x/token").await;
+            assert_eq!(
+                (parts.status.as_u16(), text(&parts, "allow").as_str()),
+                (405, "POST"),
+                "{method}"
+            );
+            assert!(!body.contains("co-mine"), "{method}: {body}");
+            assert!(method != "HEAD" || body.is_empty(), "{body}");
+        }
+        let (parts, _) = ask("TRACE", "/api/v1/things/1").await;
+        assert_eq!(
+            (parts.status.as_u16(), text(&parts, "allow").as_str()),
+            (405, "GET,HEAD")
+        );
+        assert_eq!(text(&parts, "content-type"), "application/problem+json");
+    }
+
+    #[tokio::test]
+    async fn head_answers_as_get_without_the_body() {
+        let (parts, body) = ask("HEAD", "/api/v1/things/1").await;
+        assert_eq!((parts.status.as_u16(), body.as_str()), (200, ""));
+    }
+
+    #[tokio::test]
+    async fn o6_a_panic_ends_its_request_and_tells_nothing() {
+        let (parts, body) = ask("GET", "/panics").await;
+        assert_eq!(text(&parts, "content-type"), "application/problem+json");
+        assert!(!body.contains("there is something"), "{body}");
+        assert_eq!(ask("GET", "/api/v1/things/1").await.0.status, 200);
+    }
+
+    #[tokio::test]
+    async fn d11_what_is_not_there_gets_one_constant_answer() {
+        let constant = |(parts, body): (axum::http::response::Parts, String)| {
+            let correlation_id = text(&parts, "x-correlation-id");
+            (parts.status, body.replace(&correlation_id, "…"))
+        };
+        let first = constant(ask("GET", "/nowhere").await);
+        for path in [
+            "/t/x/nowhere",
+            "/t/x/token/",
+            "/api/v1/things/",
+            "/t/x%2F..%2Fy/nowhere",
+        ] {
+            assert_eq!(constant(ask("GET", path).await), first, "{path}");
+        }
     }
 }

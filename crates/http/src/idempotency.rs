@@ -9,11 +9,14 @@ use crate::problem::Problem;
 /// # Errors
 /// 400 unless it is 1 to 255 visible ASCII characters.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else {
         return Ok(None);
     };
     let key = value.to_str().ok().filter(|key| {
-        (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+        (1..=255).contains(&key.len())
+            && key.bytes().all(|byte| byte.is_ascii_graphic())
+            && values.next().is_none()
     });
     let malformed = || {
         Problem::bad_request(

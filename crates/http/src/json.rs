@@ -52,12 +52,65 @@ pub(crate) fn parse<T: DeserializeOwned>(
             let text = format!("The body is not JSON without duplicate members: {error}.");
             Problem::bad_request("json_malformed", text)
         })?;
-    serde_json::from_slice(bytes).map_err(|error| {
-        Problem::unprocessable(
-            "body_invalid",
-            format!("The body is not what this endpoint takes: {error}."),
-        )
-    })
+    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(bytes))
+        .map_err(|error| unfit(&error))
+}
+
+/// The longest member name that an answer repeats, in characters.
+const MAX_REPEATED: usize = 64;
+
+/// JSON that is not what the endpoint takes: says where and what was expected. What was sent is not repeated: it may be
+/// a private key in the wrong place.
+fn unfit(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let mut pointer = pointer(error.path());
+    let place = format!("{}:{}", error.inner().line(), error.inner().column());
+    let text = error.inner().to_string();
+    let text = text.split(" at line ").next().unwrap_or_default();
+    let between = |start: &str, end: &str| {
+        let rest = text.strip_prefix(start)?;
+        Some(&rest[..rest.rfind(end)?])
+    };
+    let unknown = between("unknown field `", "`, expected ")
+        .or_else(|| between("unknown field `", "`, there are no fields"));
+    let cause = if let Some(name) = unknown {
+        if name.chars().count() <= MAX_REPEATED && !name.chars().any(char::is_control) {
+            pointer = format!("{}/{}", pointer_parent(&pointer, name), escaped(name));
+        }
+        "there is no such member".to_owned()
+    } else if let Some(name) = between("missing field `", "`") {
+        pointer = format!("{pointer}/{name}");
+        "this member is required".to_owned()
+    } else if let Some((_, expected)) = text.rsplit_once(", expected ") {
+        format!("expected {expected}")
+    } else {
+        text.to_owned()
+    };
+    let detail = format!("The body is not what this endpoint takes (at {place}): {cause}.");
+    Problem::invalid_member("body_invalid", detail, pointer)
+}
+
+/// The place as a JSON pointer (RFC 6901).
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => format!("/{}", escaped(key)),
+            Segment::Enum { .. } | Segment::Unknown => String::new(),
+        })
+        .collect()
+}
+
+/// The object that has the member, when the pointer names the member already.
+fn pointer_parent<'a>(pointer: &'a str, name: &str) -> &'a str {
+    pointer
+        .strip_suffix(&escaped(name))
+        .and_then(|parent| parent.strip_suffix('/'))
+        .unwrap_or(pointer)
+}
+
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// `application/json`, with or without parameters.
@@ -144,6 +197,71 @@ mod tests {
             r#"{"a":1} x"#,
         ] {
             assert!(parsed("application/json", body).is_err(), "{body}");
+        }
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read by serde")]
+    struct Sample {
+        name: String,
+        #[serde(default)]
+        many: Vec<Inner>,
+        choice: Option<Choice>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read by serde")]
+    struct Inner {
+        number: u8,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Choice {
+        One,
+    }
+
+    #[test]
+    fn n2_a_body_that_does_not_fit_is_pointed_at_and_not_repeated() {
+        for (body, pointer, cause) in [
+            (r#"{}"#, "/name", "this member is required"),
+            (r#"{"name":7}"#, "/name", "expected a string"),
+            (
+                r#"{"name":"n","~a/b":1}"#,
+                "/~0a~1b",
+                "there is no such member",
+            ),
+            (
+                r#"{"name":"n","many":[{"number":1},{"number":"canary, expected x"}]}"#,
+                "/many/1/number",
+                "expected u8",
+            ),
+            (
+                r#"{"name":"n","many":[{"number":1,"canary":"x"}]}"#,
+                "/many/0/canary",
+                "there is no such member",
+            ),
+            (
+                r#"{"name":"n","choice":"canary"}"#,
+                "/choice",
+                "expected `one`",
+            ),
+            (r#"["canary"]"#, "", "expected"),
+        ] {
+            let json = HeaderValue::from_static("application/json");
+            let problem = parse::<Sample>(Some(&json), body.as_bytes()).unwrap_err();
+            let text = format!("{problem:?}");
+            assert!(
+                text.contains(&format!("pointer: Some({pointer:?})")),
+                "{body}: {text}"
+            );
+            assert!(text.contains(cause), "{body}: {text}");
+            assert!(
+                pointer.contains("canary") || !text.contains("canary"),
+                "{body}: {text}"
+            );
         }
     }
 

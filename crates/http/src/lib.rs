@@ -17,25 +17,22 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
 use countersign_service::Service;
 
 pub use admin::openapi_json;
+pub use form::parse_form;
 pub use operations::metrics_router;
-pub use server::{Limits, bind, serve};
+pub use server::{Limits, bind, bind_all, serve};
 
 /// The largest body of the admin API, in bytes; forms have a smaller limit of their own.
 const MAX_BODY: usize = 256 * 1024;
 
 /// Every route of the main listener.
 pub fn router(service: &Arc<Service>) -> Router {
-    Router::new()
+    let router = Router::new()
         .merge(oauth::router())
         .merge(admin::router())
         .merge(operations::router())
-        .fallback(headers::not_found)
-        .method_not_allowed_fallback(headers::method_not_allowed)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn(headers::around))
-        .with_state(Arc::clone(service))
+        .layer(DefaultBodyLimit::max(MAX_BODY));
+    headers::wrap(router).with_state(Arc::clone(service))
 }

@@ -74,6 +74,14 @@ impl OAuthError {
         )
     }
 
+    pub(crate) fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "invalid_request",
+            "The endpoint takes POST only.",
+        )
+    }
+
     pub(crate) fn unsupported_grant_type() -> Self {
         let text =
             "grant_type must be client_credentials or urn:ietf:params:oauth:grant-type:jwt-bearer.";

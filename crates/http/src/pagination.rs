@@ -1,5 +1,7 @@
 //! Lists in pages: an opaque cursor and a limit.
 
+use std::str::FromStr;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -46,12 +48,29 @@ impl IntoParams for Paging {
 
 impl Paging {
     /// What the store is asked for: one entry more than is shown, to know whether there is a next page.
-    pub(crate) fn page(&self) -> Page {
-        Page {
+    ///
+    /// # Errors
+    /// 400 when the cursor names no `T`: it was not made here.
+    pub(crate) fn page_after<T: FromStr>(&self) -> Result<Page, Problem> {
+        if self
+            .after
+            .as_ref()
+            .is_some_and(|after| after.parse::<T>().is_err())
+        {
+            return Err(cursor_invalid());
+        }
+        Ok(Page {
             after: self.after.clone(),
             limit: self.limit + 1,
-        }
+        })
     }
+}
+
+fn cursor_invalid() -> Problem {
+    Problem::bad_request(
+        "cursor_invalid",
+        "cursor must be the next_cursor of the page before.",
+    )
 }
 
 /// The cursor after an entry.
@@ -80,14 +99,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
                     })?;
                 }
                 Some(("cursor", text)) => {
-                    let after = decode_cursor(text);
-                    let refused = || {
-                        refuse(
-                            "cursor_invalid",
-                            "cursor must be the next_cursor of the page before.",
-                        )
-                    };
-                    paging.after = Some(after.ok_or_else(refused)?);
+                    let after = decode_cursor(text).ok_or_else(cursor_invalid);
+                    paging.after = Some(after.map_err(IntoResponse::into_response)?);
                 }
                 _ => {}
             }

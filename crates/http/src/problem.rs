@@ -49,7 +49,7 @@ pub(crate) struct Problem {
     code: &'static str,
     detail: String,
     pointer: Option<String>,
-    header: Option<(header::HeaderName, HeaderValue)>,
+    header: Option<Box<(header::HeaderName, HeaderValue)>>,
 }
 
 impl Problem {
@@ -64,7 +64,8 @@ impl Problem {
     }
 
     fn with_header(mut self, name: header::HeaderName, value: &str) -> Self {
-        self.header = HeaderValue::from_str(value).ok().map(|value| (name, value));
+        let value = HeaderValue::from_str(value).ok();
+        self.header = value.map(|value| Box::new((name, value)));
         self
     }
 
@@ -118,6 +119,17 @@ impl Problem {
         )
     }
 
+    /// The body could not be read; `status` is the one that the HTTP library has for the cause.
+    pub(crate) fn body_unreadable(status: StatusCode) -> Self {
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            return Self::payload_too_large();
+        }
+        Self::bad_request(
+            "body_unreadable",
+            "The body ended early or is damaged; send it again.",
+        )
+    }
+
     pub(crate) fn unsupported_media_type() -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -143,6 +155,15 @@ impl Problem {
             "if_match_required",
             "Send If-Match with the ETag of the version that you read, so that no change of somebody else is lost.",
         )
+    }
+
+    pub(crate) fn timeout() -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "request_timeout",
+            "The request took too long to arrive or to be answered.",
+        )
+        .with_header(header::CONNECTION, "close")
     }
 
     pub(crate) fn internal() -> Self {
@@ -185,8 +206,8 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if let Some((name, value)) = self.header {
-            headers.insert(name, value);
+        if let Some(header) = self.header {
+            headers.insert(header.0, header.1);
         }
         response
     }

@@ -2,6 +2,7 @@
 
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
+use countersign_domain::ids::CorrelationId;
 use countersign_service::{ActivityFilter, RecordedActivity};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -19,6 +20,25 @@ pub(crate) struct FilterParams {
     correlation_id: Option<String>,
     /// Only entries of one kind, for example token.refused.
     kind: Option<String>,
+}
+
+impl FilterParams {
+    /// What the store is asked for; nothing is asked that no entry can have.
+    fn filter(self) -> Result<ActivityFilter, Problem> {
+        let is_id = |text: &String| text.parse::<CorrelationId>().is_ok();
+        let is_kind = |text: &String| text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !self.correlation_id.as_ref().is_none_or(is_id)
+            || !self.kind.as_ref().is_none_or(is_kind)
+        {
+            let detail =
+                "correlation_id must be one that an answer had, and kind one that an entry has.";
+            return Err(Problem::bad_request("query_invalid", detail));
+        }
+        Ok(ActivityFilter {
+            correlation_id: self.correlation_id,
+            kind: self.kind,
+        })
+    }
 }
 
 /// Something that happened.
@@ -55,7 +75,7 @@ impl ActivityView {
 
 /// List what happened in an organization, the newest first
 #[utoipa::path(
-    get, path = "/api/v1/organizations/{tenant_id}/activity", tag = "activity",
+    get, operation_id = "list_activity", path = "/api/v1/organizations/{tenant_id}/activity", tag = "activity",
     params(("tenant_id" = String, Path, description = "The organization"), FilterParams, Paging),
     responses((status = 200, body = List<ActivityView>), (status = "default", body = ProblemDocument)),
 )]
@@ -66,21 +86,19 @@ pub(crate) async fn list(
     paging: Paging,
     filter: Result<Query<FilterParams>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
-    let Ok(Query(FilterParams {
-        correlation_id,
-        kind,
-    })) = filter
-    else {
-        return Problem::bad_request("query_invalid", "The query cannot be read.").into_response();
+    let filter = match filter.map(|Query(params)| params.filter()) {
+        Ok(Ok(filter)) => filter,
+        Ok(Err(problem)) => return problem.into_response(),
+        Err(_) => {
+            let detail = "The query cannot be read.";
+            return Problem::bad_request("query_invalid", detail).into_response();
+        }
     };
-    let filter = ActivityFilter {
-        correlation_id,
-        kind,
+    let page = match paging.page_after::<i64>() {
+        Ok(page) => page,
+        Err(problem) => return problem.into_response(),
     };
-    match service
-        .activity(&caller, tenant_id, &filter, &paging.page())
-        .await
-    {
+    match service.activity(&caller, tenant_id, &filter, &page).await {
         Ok(found) => {
             let views = found.into_iter().map(ActivityView::new).collect();
             List::new(views, paging.limit, |view: &ActivityView| {

@@ -4,12 +4,13 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use countersign_domain::api_tokens::{ApiRole, ApiScope, ApiToken};
+use countersign_domain::ids::ApiTokenId;
 use countersign_service::{CreateApiToken, NewApiToken, RevokeApiToken};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::mutation::{Body, Mutation};
-use super::organizations::{ReasonBody, rfc3339};
+use super::mutation::{Body, Mutation, NoBody};
+use super::organizations::rfc3339;
 use super::{App, Authenticated, List, problem};
 use crate::pagination::Paging;
 use crate::problem::{Problem, ProblemDocument};
@@ -126,7 +127,7 @@ impl NewApiTokenBody {
 
 /// Make an API token; the secret is in this answer and never again
 #[utoipa::path(
-    post, path = "/api/v1/api-tokens", tag = "API tokens", request_body = NewApiTokenBody,
+    post, operation_id = "create_api_token", path = "/api/v1/api-tokens", tag = "API tokens", request_body = NewApiTokenBody,
     responses((status = 201, body = ApiTokenView), (status = "default", body = ProblemDocument)),
 )]
 pub(crate) async fn create(
@@ -150,7 +151,7 @@ pub(crate) async fn create(
 
 /// List API tokens
 #[utoipa::path(
-    get, path = "/api/v1/api-tokens", tag = "API tokens", params(TenantFilter, Paging),
+    get, operation_id = "list_api_tokens", path = "/api/v1/api-tokens", tag = "API tokens", params(TenantFilter, Paging),
     responses((status = 200, body = List<ApiTokenView>), (status = "default", body = ProblemDocument)),
 )]
 pub(crate) async fn list(
@@ -169,7 +170,11 @@ pub(crate) async fn list(
     else {
         return Problem::not_found().into_response();
     };
-    match service.api_tokens(&caller, tenant_id, &paging.page()).await {
+    let page = match paging.page_after::<ApiTokenId>() {
+        Ok(page) => page,
+        Err(problem) => return problem.into_response(),
+    };
+    match service.api_tokens(&caller, tenant_id, &page).await {
         Ok(found) => {
             let views = found.iter().map(ApiTokenView::new).collect();
             List::new(views, paging.limit, |view: &ApiTokenView| view.id.clone()).into_response()
@@ -180,14 +185,14 @@ pub(crate) async fn list(
 
 /// Revoke an API token
 #[utoipa::path(
-    delete, path = "/api/v1/api-tokens/{id}", tag = "API tokens",
+    delete, operation_id = "revoke_api_token", path = "/api/v1/api-tokens/{id}", tag = "API tokens",
     params(("id" = String, Path, description = "The API token")),
     responses((status = 204), (status = "default", body = ProblemDocument)),
 )]
 pub(crate) async fn revoke(
     State(service): State<App>,
     Path(id): Path<String>,
-    request: Mutation<ReasonBody>,
+    request: Mutation<NoBody>,
 ) -> Response {
     let Ok(id) = id.parse() else {
         return Problem::not_found().into_response();

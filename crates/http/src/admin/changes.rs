@@ -72,7 +72,7 @@ impl ChangeView {
 
 /// List the change requests of an organization, the newest first
 #[utoipa::path(
-    get, path = "/api/v1/organizations/{tenant_id}/change-requests", tag = "change requests",
+    get, operation_id = "list_change_requests", path = "/api/v1/organizations/{tenant_id}/change-requests", tag = "change requests",
     params(("tenant_id" = String, Path, description = "The organization"), Paging),
     responses((status = 200, body = List<ChangeView>), (status = "default", body = ProblemDocument)),
 )]
@@ -82,7 +82,11 @@ pub(crate) async fn list(
     Tenant(tenant_id): Tenant,
     paging: Paging,
 ) -> Response {
-    match service.changes(&caller, tenant_id, &paging.page()).await {
+    let page = match paging.page_after::<i64>() {
+        Ok(page) => page,
+        Err(problem) => return problem.into_response(),
+    };
+    match service.changes(&caller, tenant_id, &page).await {
         Ok(found) => {
             let views = found.iter().map(ChangeView::new).collect();
             List::new(views, paging.limit, |view: &ChangeView| {
@@ -96,7 +100,7 @@ pub(crate) async fn list(
 
 /// Show a change request
 #[utoipa::path(
-    get, path = "/api/v1/organizations/{tenant_id}/change-requests/{number}", tag = "change requests",
+    get, operation_id = "show_change_request", path = "/api/v1/organizations/{tenant_id}/change-requests/{number}", tag = "change requests",
     params(
         ("tenant_id" = String, Path, description = "The organization"),
         ("number" = u64, Path, description = "The number of the request"),

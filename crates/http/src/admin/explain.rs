@@ -174,7 +174,7 @@ impl CheckView {
 
 /// Explain what the token endpoint would say to an assertion; it is not used up
 #[utoipa::path(
-    post, path = "/api/v1/organizations/{tenant_id}/explain", tag = "workbench", request_body = ExplainBody,
+    post, operation_id = "explain_assertion", path = "/api/v1/organizations/{tenant_id}/explain", tag = "workbench", request_body = ExplainBody,
     params(("tenant_id" = String, Path, description = "The organization")),
     responses((status = 200, body = ExplanationView), (status = "default", body = ProblemDocument)),
 )]

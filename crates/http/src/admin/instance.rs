@@ -7,6 +7,7 @@ use countersign_service::InstanceFacts;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::mutation::{Mutation, NoBody};
 use super::organizations::rfc3339;
 use super::{App, Authenticated, problem};
 use crate::problem::ProblemDocument;
@@ -41,7 +42,7 @@ impl InstanceView {
 
 /// Show the instance
 #[utoipa::path(
-    get, path = "/api/v1/instance", tag = "instance",
+    get, operation_id = "show_instance", path = "/api/v1/instance", tag = "instance",
     responses((status = 200, body = InstanceView), (status = "default", body = ProblemDocument)),
 )]
 pub(crate) async fn show(
@@ -56,14 +57,22 @@ pub(crate) async fn show(
 
 /// Confirm a restore: the instance issues again
 #[utoipa::path(
-    post, path = "/api/v1/instance/confirm-restore", tag = "instance",
+    post, operation_id = "confirm_restore", path = "/api/v1/instance/confirm-restore", tag = "instance",
     responses((status = 200, body = InstanceView), (status = "default", body = ProblemDocument)),
 )]
 pub(crate) async fn confirm_restore(
     State(service): State<App>,
-    Authenticated(caller): Authenticated,
+    request: Mutation<NoBody>,
 ) -> Response {
-    match service.confirm_restore(&caller).await {
+    let confirmed = if request.is_dry_run() {
+        request
+            .caller()
+            .require_platform_admin()
+            .and_then(|()| service.instance_facts(request.caller()))
+    } else {
+        service.confirm_restore(request.caller()).await
+    };
+    match confirmed {
         Ok(facts) => Json(InstanceView::new(facts)).into_response(),
         Err(error) => problem(error).into_response(),
     }

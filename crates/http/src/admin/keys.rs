@@ -85,7 +85,7 @@ impl PreviewedKey {
 
 /// Look at a public key without registering it
 #[utoipa::path(
-    post, path = "/api/v1/organizations/{tenant_id}/keys/preview", tag = "configurations", request_body = PreviewBody,
+    post, operation_id = "preview_key", path = "/api/v1/organizations/{tenant_id}/keys/preview", tag = "configurations", request_body = PreviewBody,
     params(("tenant_id" = String, Path, description = "The organization")),
     responses((status = 200, body = PreviewView), (status = "default", body = ProblemDocument)),
 )]

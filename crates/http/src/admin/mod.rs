@@ -4,6 +4,7 @@ mod activity;
 mod api_tokens;
 mod changes;
 mod configurations;
+mod document;
 mod explain;
 mod instance;
 mod keys;
@@ -22,8 +23,6 @@ use axum::{Json, Router};
 use countersign_domain::ids::TenantId;
 use countersign_service::{Caller, RefusedKind, Service, ServiceError};
 use serde::Serialize;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -32,33 +31,8 @@ use crate::problem::Problem;
 /// The state that every handler of the admin API needs.
 pub(crate) type App = Arc<Service>;
 
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Countersign admin API",
-        description = "Organizations, authentication configurations, change requests and keys. See docs/api.md.",
-        license(name = "Apache-2.0", identifier = "Apache-2.0"),
-    ),
-    modifiers(&Bearer),
-    security(("api_token" = [])),
-)]
-struct Document;
-
-struct Bearer;
-
-impl Modify for Bearer {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .bearer_format("cst_…")
-            .build();
-        let components = document.components.get_or_insert_with(Default::default);
-        components.add_security_scheme("api_token", SecurityScheme::Http(scheme));
-    }
-}
-
 fn documented() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Document::openapi())
+    OpenApiRouter::with_openapi(document::blank())
         .routes(routes!(organizations::create, organizations::list))
         .routes(routes!(organizations::show, organizations::edit))
         .routes(routes!(organizations::suspend))
@@ -92,7 +66,7 @@ fn documented() -> OpenApiRouter<App> {
 
 /// The routes of the admin API and its OpenAPI document.
 pub(crate) fn router() -> Router<App> {
-    let (router, document) = documented().split_for_parts();
+    let (router, document) = parts();
     let document: Arc<str> = to_json(&document).into();
     router.route(
         "/api/openapi.json",
@@ -108,7 +82,13 @@ pub(crate) fn router() -> Router<App> {
 /// The OpenAPI 3.1 document of the admin API.
 #[must_use]
 pub fn openapi_json() -> String {
-    to_json(&documented().split_for_parts().1)
+    to_json(&parts().1)
+}
+
+fn parts() -> (Router<App>, utoipa::openapi::OpenApi) {
+    let (router, mut document) = documented().split_for_parts();
+    document::complete(&mut document);
+    (router, document)
 }
 
 fn to_json(document: &utoipa::openapi::OpenApi) -> String {
@@ -117,16 +97,23 @@ fn to_json(document: &utoipa::openapi::OpenApi) -> String {
         .expect("the document consists of values that JSON has")
 }
 
-/// The caller of a request, proven by its API token.
+/// The caller of a request, proven by its API token; looked up once per request, and before anything of the request is
+/// looked at.
 pub(crate) struct Authenticated(pub(crate) Caller);
 
 impl FromRequestParts<App> for Authenticated {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, service: &App) -> Result<Self, Response> {
+        if let Some(caller) = parts.extensions.get::<Caller>() {
+            return Ok(Self(caller.clone()));
+        }
         let bearer = bearer_token(parts).ok_or_else(|| Problem::unauthorized().into_response())?;
         match service.authenticate(bearer).await {
-            Ok(Some(caller)) => Ok(Self(caller)),
+            Ok(Some(caller)) => {
+                parts.extensions.insert(caller.clone());
+                Ok(Self(caller))
+            }
             Ok(None) => Err(Problem::unauthorized().into_response()),
             Err(error) => Err(problem(error).into_response()),
         }
@@ -148,10 +135,11 @@ pub(crate) fn bearer_token(parts: &Parts) -> Option<&str> {
 /// The organization that a path names; a malformed ID is one that does not exist.
 pub(crate) struct Tenant(pub(crate) TenantId);
 
-impl<S: Send + Sync> FromRequestParts<S> for Tenant {
+impl FromRequestParts<App> for Tenant {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, state: &App) -> Result<Self, Response> {
+        Authenticated::from_request_parts(parts, state).await?;
         let not_found = || Problem::not_found().into_response();
         let Path(names) =
             Path::<std::collections::HashMap<String, String>>::from_request_parts(parts, state)

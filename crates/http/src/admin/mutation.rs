@@ -35,6 +35,17 @@ pub(crate) trait Body: DeserializeOwned {
     }
 }
 
+/// The body of a request that has nothing to say: none, or an object without members.
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoBody {}
+
+impl Body for NoBody {
+    fn when_empty() -> Option<Self> {
+        Some(Self::default())
+    }
+}
+
 impl<T: Body> FromRequest<App> for Mutation<T> {
     type Rejection = Response;
 
@@ -47,7 +58,7 @@ impl<T: Body> FromRequest<App> for Mutation<T> {
         let content_type = parts.headers.get(header::CONTENT_TYPE).cloned();
         let bytes = Bytes::from_request(Request::from_parts(parts.clone(), body), service)
             .await
-            .map_err(|_| Problem::payload_too_large().into_response())?;
+            .map_err(|rejection| Problem::body_unreadable(rejection.status()).into_response())?;
         let idempotency = keep_under(
             &parts.headers,
             &caller,
@@ -66,7 +77,8 @@ impl<T: Body> FromRequest<App> for Mutation<T> {
             correlation_id,
             dry_run,
             expected_version,
-            idempotency,
+            // A trial has no effect that a repetition could repeat, and no answer worth keeping.
+            idempotency: idempotency.filter(|_| !dry_run),
         })
     }
 }
@@ -85,6 +97,11 @@ impl<T> Mutation<T> {
         self.expected_version
             .map(Some)
             .ok_or_else(Problem::precondition_required)
+    }
+
+    /// Whether the caller only wants to know what would result.
+    pub(crate) const fn is_dry_run(&self) -> bool {
+        self.dry_run
     }
 
     /// Whether the caller wants the answer kept for repetitions.
@@ -120,12 +137,18 @@ impl<T> Mutation<T> {
         };
         match service.execute(act, &run).await {
             Ok(Executed::Done(output)) => {
-                let status = if self.dry_run { StatusCode::OK } else { status };
-                answer(status, render(&output).1)
+                // Nothing was created by a trial; what has no content has none then either.
+                let created = status == StatusCode::CREATED;
+                let status = if self.dry_run && created {
+                    StatusCode::OK
+                } else {
+                    status
+                };
+                answer(status, &render(&output).1)
             }
             Ok(Executed::Repeated(kept)) => answer(
                 StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK),
-                kept.body,
+                &kept.body,
             ),
             Err(error) => problem(error).into_response(),
         }
@@ -133,11 +156,11 @@ impl<T> Mutation<T> {
 }
 
 /// A JSON answer; a resource with a version gets its `ETag`.
-fn answer(status: StatusCode, body: String) -> Response {
+fn answer(status: StatusCode, body: &str) -> Response {
     if status == StatusCode::NO_CONTENT {
         return status.into_response();
     }
-    let value: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
+    let value: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
     let version = value.get("version").and_then(serde_json::Value::as_u64);
     let mut response = (status, Json(value)).into_response();
     if let Some(tag) = version.and_then(|version| format!("\"{version}\"").parse().ok()) {

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use countersign_domain::ids::TenantId;
 use countersign_domain::organizations::{Organization, OrganizationEdit};
 use countersign_domain::time::UnixTime;
 use countersign_service::{
@@ -125,7 +126,7 @@ impl Body for ReasonBody {
 
 /// Create an organization
 #[utoipa::path(
-    post, path = "/api/v1/organizations", tag = "organizations", request_body = NewOrganization,
+    post, operation_id = "create_organization", path = "/api/v1/organizations", tag = "organizations", request_body = NewOrganization,
     responses((status = 201, body = OrganizationView), (status = "default", body = ProblemDocument)),
 )]
 pub(crate) async fn create(
@@ -152,7 +153,7 @@ pub(crate) async fn create(
 
 /// List organizations
 #[utoipa::path(
-    get, path = "/api/v1/organizations", tag = "organizations", params(Paging),
+    get, operation_id = "list_organizations", path = "/api/v1/organizations", tag = "organizations", params(Paging),
     responses((status = 200, body = List<OrganizationView>), (status = "default", body = ProblemDocument)),
 )]
 pub(crate) async fn list(
@@ -160,7 +161,11 @@ pub(crate) async fn list(
     Authenticated(caller): Authenticated,
     paging: Paging,
 ) -> Response {
-    match service.organizations(&caller, &paging.page()).await {
+    let page = match paging.page_after::<TenantId>() {
+        Ok(page) => page,
+        Err(problem) => return problem.into_response(),
+    };
+    match service.organizations(&caller, &page).await {
         Ok(found) => {
             let views = found
                 .iter()
@@ -177,7 +182,7 @@ pub(crate) async fn list(
 
 /// Show an organization
 #[utoipa::path(
-    get, path = "/api/v1/organizations/{tenant_id}", tag = "organizations",
+    get, operation_id = "show_organization", path = "/api/v1/organizations/{tenant_id}", tag = "organizations",
     params(("tenant_id" = String, Path, description = "The organization")),
     responses((status = 200, body = OrganizationView), (status = "default", body = ProblemDocument)),
 )]
@@ -197,7 +202,7 @@ pub(crate) async fn show(
 
 /// Edit an organization
 #[utoipa::path(
-    patch, path = "/api/v1/organizations/{tenant_id}", tag = "organizations", request_body = OrganizationPatch,
+    patch, operation_id = "edit_organization", path = "/api/v1/organizations/{tenant_id}", tag = "organizations", request_body = OrganizationPatch,
     params(
         ("tenant_id" = String, Path, description = "The organization"),
         ("If-Match" = String, Header, description = "The ETag that was read"),
@@ -234,7 +239,7 @@ pub(crate) async fn edit(
 
 /// Suspend an organization: nothing is issued and nothing issued is accepted
 #[utoipa::path(
-    post, path = "/api/v1/organizations/{tenant_id}/suspend", tag = "organizations", request_body = Option<ReasonBody>,
+    post, operation_id = "suspend_organization", path = "/api/v1/organizations/{tenant_id}/suspend", tag = "organizations", request_body = Option<ReasonBody>,
     params(("tenant_id" = String, Path, description = "The organization")),
     responses((status = 200, body = OrganizationView), (status = "default", body = ProblemDocument)),
 )]
@@ -248,7 +253,7 @@ pub(crate) async fn suspend(
 
 /// Restore a suspended organization
 #[utoipa::path(
-    post, path = "/api/v1/organizations/{tenant_id}/restore", tag = "organizations", request_body = Option<ReasonBody>,
+    post, operation_id = "restore_organization", path = "/api/v1/organizations/{tenant_id}/restore", tag = "organizations", request_body = Option<ReasonBody>,
     params(("tenant_id" = String, Path, description = "The organization")),
     responses((status = 200, body = OrganizationView), (status = "default", body = ProblemDocument)),
 )]
@@ -262,7 +267,7 @@ pub(crate) async fn restore(
 
 async fn change_status(
     service: &App,
-    tenant_id: countersign_domain::ids::TenantId,
+    tenant_id: TenantId,
     request: Mutation<ReasonBody>,
     suspend: bool,
 ) -> Response {

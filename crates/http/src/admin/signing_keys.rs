@@ -89,7 +89,7 @@ impl Body for RevokeTokenBody {}
 
 /// List the signing keys of an organization
 #[utoipa::path(
-    get, path = "/api/v1/organizations/{tenant_id}/signing-keys", tag = "signing keys",
+    get, operation_id = "list_signing_keys", path = "/api/v1/organizations/{tenant_id}/signing-keys", tag = "signing keys",
     params(("tenant_id" = String, Path, description = "The organization")),
     responses((status = 200, body = SigningKeysView), (status = "default", body = ProblemDocument)),
 )]
@@ -106,7 +106,7 @@ pub(crate) async fn list(
 
 /// Rotate the signing keys of an organization out of schedule
 #[utoipa::path(
-    post, path = "/api/v1/organizations/{tenant_id}/signing-keys/rotate", tag = "signing keys",
+    post, operation_id = "rotate_signing_keys", path = "/api/v1/organizations/{tenant_id}/signing-keys/rotate", tag = "signing keys",
     request_body = Option<RotateKeysBody>,
     params(("tenant_id" = String, Path, description = "The organization")),
     responses((status = 200, body = SigningKeysView), (status = "default", body = ProblemDocument)),
@@ -129,7 +129,7 @@ pub(crate) async fn rotate(
 
 /// Revoke an access token by its jti
 #[utoipa::path(
-    post, path = "/api/v1/organizations/{tenant_id}/tokens/revoke", tag = "signing keys", request_body = RevokeTokenBody,
+    post, operation_id = "revoke_access_token", path = "/api/v1/organizations/{tenant_id}/tokens/revoke", tag = "signing keys", request_body = RevokeTokenBody,
     params(("tenant_id" = String, Path, description = "The organization")),
     responses((status = 204), (status = "default", body = ProblemDocument)),
 )]

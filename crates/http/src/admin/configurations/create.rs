@@ -89,7 +89,7 @@ impl NewConfigurationBody {
 
 /// Create a configuration
 #[utoipa::path(
-    post, path = "/api/v1/organizations/{tenant_id}/configurations", tag = "configurations",
+    post, operation_id = "create_configuration", path = "/api/v1/organizations/{tenant_id}/configurations", tag = "configurations",
     request_body = NewConfigurationBody,
     params(("tenant_id" = String, Path, description = "The organization")),
     responses((status = 201, body = ConfigurationView), (status = "default", body = ProblemDocument)),

@@ -93,7 +93,7 @@ impl ConfigurationPatch {
 
 /// Edit a configuration
 #[utoipa::path(
-    patch, path = "/api/v1/organizations/{tenant_id}/configurations/{id}", tag = "configurations",
+    patch, operation_id = "edit_configuration", path = "/api/v1/organizations/{tenant_id}/configurations/{id}", tag = "configurations",
     request_body = ConfigurationPatch,
     params(
         ("tenant_id" = String, Path, description = "The organization"),

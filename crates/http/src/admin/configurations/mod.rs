@@ -18,6 +18,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::organizations::rfc3339;
+use super::{App, Authenticated};
 use crate::problem::Problem;
 
 /// A registered public key.
@@ -198,10 +199,11 @@ pub(crate) struct InPath {
     pub(crate) id: ConfigurationId,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for InPath {
+impl FromRequestParts<App> for InPath {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, state: &App) -> Result<Self, Response> {
+        Authenticated::from_request_parts(parts, state).await?;
         let not_found = || Problem::not_found().into_response();
         let Path((tenant_id, id)) = Path::<(String, String)>::from_request_parts(parts, state)
             .await
@@ -215,7 +217,10 @@ impl<S: Send + Sync> FromRequestParts<S> for InPath {
 
 /// A public key as text in any accepted form, or a JWK or JWKS object.
 #[derive(serde::Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "the key must be a text, or a JWK or JWKS as an object"
+)]
 pub(crate) enum PublicKeyInput {
     /// PEM, base64 DER, JWK or JWKS as text, or an OpenSSH line.
     Text(String),

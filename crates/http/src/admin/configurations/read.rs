@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use countersign_domain::configurations::ConfigurationStatus;
+use countersign_domain::ids::ConfigurationId;
 use countersign_service::StoredVersion;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -41,7 +42,7 @@ pub(crate) struct VersionView {
 }
 
 impl VersionView {
-    fn new(version: StoredVersion) -> Self {
+    fn new(version: &StoredVersion) -> Self {
         Self {
             version: version.version,
             change_request: version.change_request,
@@ -54,7 +55,7 @@ impl VersionView {
 
 /// List configurations
 #[utoipa::path(
-    get, path = "/api/v1/organizations/{tenant_id}/configurations", tag = "configurations",
+    get, operation_id = "list_configurations", path = "/api/v1/organizations/{tenant_id}/configurations", tag = "configurations",
     params(("tenant_id" = String, Path, description = "The organization"), StatusFilter, Paging),
     responses((status = 200, body = List<ConfigurationView>), (status = "default", body = ProblemDocument)),
 )]
@@ -69,8 +70,12 @@ pub(crate) async fn list(
         let detail = "status must be ACTIVE, SUSPENDED or DEACTIVATED.";
         return Problem::bad_request("query_invalid", detail).into_response();
     };
+    let page = match paging.page_after::<ConfigurationId>() {
+        Ok(page) => page,
+        Err(problem) => return problem.into_response(),
+    };
     match service
-        .configurations(&caller, tenant_id, filter.status, &paging.page())
+        .configurations(&caller, tenant_id, filter.status, &page)
         .await
     {
         Ok(found) => {
@@ -89,7 +94,7 @@ pub(crate) async fn list(
 
 /// Show a configuration
 #[utoipa::path(
-    get, path = "/api/v1/organizations/{tenant_id}/configurations/{id}", tag = "configurations",
+    get, operation_id = "show_configuration", path = "/api/v1/organizations/{tenant_id}/configurations/{id}", tag = "configurations",
     params(
         ("tenant_id" = String, Path, description = "The organization"),
         ("id" = String, Path, description = "The configuration"),
@@ -112,7 +117,7 @@ pub(crate) async fn show(
 
 /// Show every version of a configuration, the newest first
 #[utoipa::path(
-    get, path = "/api/v1/organizations/{tenant_id}/configurations/{id}/versions", tag = "configurations",
+    get, operation_id = "list_configuration_versions", path = "/api/v1/organizations/{tenant_id}/configurations/{id}/versions", tag = "configurations",
     params(
         ("tenant_id" = String, Path, description = "The organization"),
         ("id" = String, Path, description = "The configuration"),
@@ -126,7 +131,7 @@ pub(crate) async fn versions(
 ) -> Response {
     match service.versions(&caller, tenant_id, &id.to_string()).await {
         Ok(found) => {
-            let items: Vec<VersionView> = found.into_iter().map(VersionView::new).collect();
+            let items: Vec<VersionView> = found.iter().map(VersionView::new).collect();
             Json(serde_json::json!({"items": items, "next_cursor": null})).into_response()
         }
         Err(error) => problem(error).into_response(),

@@ -39,7 +39,7 @@ impl Body for RotationBody {
 
 /// Rotate the key of a configuration, with overlap
 #[utoipa::path(
-    post, path = "/api/v1/organizations/{tenant_id}/configurations/{id}/rotate", tag = "configurations",
+    post, operation_id = "rotate_configuration", path = "/api/v1/organizations/{tenant_id}/configurations/{id}/rotate", tag = "configurations",
     request_body = RotationBody,
     params(
         ("tenant_id" = String, Path, description = "The organization"),

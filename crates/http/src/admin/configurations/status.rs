@@ -14,7 +14,7 @@ use crate::problem::ProblemDocument;
 
 /// Suspend a configuration: no tokens are issued, and those issued before stop being active
 #[utoipa::path(
-    post, path = "/api/v1/organizations/{tenant_id}/configurations/{id}/suspend", tag = "configurations",
+    post, operation_id = "suspend_configuration", path = "/api/v1/organizations/{tenant_id}/configurations/{id}/suspend", tag = "configurations",
     request_body = Option<ReasonBody>,
     params(
         ("tenant_id" = String, Path, description = "The organization"),
@@ -32,7 +32,7 @@ pub(crate) async fn suspend(
 
 /// Restore a suspended configuration
 #[utoipa::path(
-    post, path = "/api/v1/organizations/{tenant_id}/configurations/{id}/restore", tag = "configurations",
+    post, operation_id = "restore_configuration", path = "/api/v1/organizations/{tenant_id}/configurations/{id}/restore", tag = "configurations",
     request_body = Option<ReasonBody>,
     params(
         ("tenant_id" = String, Path, description = "The organization"),
@@ -50,7 +50,7 @@ pub(crate) async fn restore(
 
 /// Deactivate a configuration for good
 #[utoipa::path(
-    post, path = "/api/v1/organizations/{tenant_id}/configurations/{id}/deactivate", tag = "configurations",
+    post, operation_id = "deactivate_configuration", path = "/api/v1/organizations/{tenant_id}/configurations/{id}/deactivate", tag = "configurations",
     request_body = Option<ReasonBody>,
     params(
         ("tenant_id" = String, Path, description = "The organization"),
