@@ -7,7 +7,7 @@ use std::sync::{PoisonError, RwLock};
 use countersign_crypto::Digest32;
 use countersign_domain::api_tokens::{ApiRole, ApiScope, ApiToken, ApiTokenSecret};
 use countersign_domain::change::Maker;
-use countersign_domain::ids::{ApiTokenId, TenantId};
+use countersign_domain::ids::TenantId;
 use countersign_domain::time::UnixTime;
 
 use crate::Service;
@@ -138,29 +138,43 @@ fn forbidden(code: &'static str, detail: &str) -> ServiceError {
 
 /// Tokens that were found a moment ago.
 #[derive(Default)]
-pub struct CallerCache(RwLock<HashMap<Digest32, (ApiToken, UnixTime)>>);
+pub struct CallerCache(RwLock<Believed>);
+
+#[derive(Default)]
+struct Believed {
+    tokens: HashMap<Digest32, (ApiToken, UnixTime)>,
+    /// Counts how often everything was forgotten: what was read from the store before is not believed after.
+    age: u64,
+}
 
 impl CallerCache {
     fn find(&self, digest: Digest32, now: UnixTime) -> Option<ApiToken> {
         let believed = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let (token, since) = believed.get(&digest)?;
+        let (token, since) = believed.tokens.get(&digest)?;
         (now < since.plus(BELIEVED_FOR) && now < token.expires_at).then(|| token.clone())
     }
 
-    fn keep(&self, digest: Digest32, token: &ApiToken, now: UnixTime) {
-        let mut believed = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if believed.len() >= MAX_BELIEVED {
-            believed.clear();
-        }
-        believed.insert(digest, (token.clone(), now));
+    fn age(&self) -> u64 {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).age
     }
 
-    /// Forgets a token that was revoked here.
-    pub(crate) fn forget(&self, id: ApiTokenId) {
-        self.0
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|_, (token, _)| token.id != id);
+    /// Believes a token that was read from the store at `age`, unless everything was forgotten since.
+    fn keep(&self, digest: Digest32, (token, age): (&ApiToken, u64), now: UnixTime) {
+        let mut believed = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if believed.age != age {
+            return;
+        }
+        if believed.tokens.len() >= MAX_BELIEVED {
+            believed.tokens.clear();
+        }
+        believed.tokens.insert(digest, (token.clone(), now));
+    }
+
+    /// Forgets every token: one of them may just have been revoked.
+    pub(crate) fn forget_all(&self) {
+        let mut believed = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        believed.tokens.clear();
+        believed.age += 1;
     }
 }
 
@@ -177,6 +191,7 @@ impl Service {
         if let Some(token) = self.callers.find(digest, now) {
             return Ok(Some(Caller(Identity::Token(token))));
         }
+        let age = self.callers.age();
         let found = self
             .store()
             .read()
@@ -184,7 +199,7 @@ impl Service {
             .api_token_by_digest(digest, now)
             .await?;
         if let Some(token) = &found {
-            self.callers.keep(digest, token, now);
+            self.callers.keep(digest, (token, age), now);
         }
         Ok(found.map(|token| Caller(Identity::Token(token))))
     }

@@ -14,7 +14,7 @@ use crate::changes::{Act, Context, note_act};
 use crate::error::{Refused, RefusedKind, ServiceError};
 
 /// Says that the first start has made its token.
-const BOOTSTRAPPED: &str = "bootstrapped";
+pub(crate) const BOOTSTRAPPED: &str = "bootstrapped";
 
 /// How long the token of the first start lives, in days.
 const FIRST_TOKEN_DAYS: u32 = 30;
@@ -94,7 +94,6 @@ impl Act for RevokeApiToken {
         {
             return Err(ServiceError::NotFound);
         }
-        context.service.callers.forget(self.id);
         if let Some(own) = context.caller.tenant() {
             note_act(
                 unit,
@@ -139,11 +138,15 @@ fn make(wanted: &CreateApiToken, now: UnixTime) -> Result<NewApiToken, ServiceEr
 }
 
 impl Service {
-    /// Makes the platform's first API token; `None` when that has been done.
+    /// Makes the platform's first API token; `None` when that has been done. `keep` puts the secret where somebody finds
+    /// it, before the token counts: a crash in between leaves no instance without a way in.
     ///
     /// # Errors
-    /// When the store is unavailable.
-    pub async fn first_platform_token(&self) -> Result<Option<NewApiToken>, ServiceError> {
+    /// When `keep` fails or the store is unavailable; the next start makes another token then.
+    pub async fn first_platform_token(
+        &self,
+        keep: impl FnOnce(&ApiTokenSecret) -> std::io::Result<()>,
+    ) -> Result<Option<NewApiToken>, ServiceError> {
         let mut unit = self.store().write().await?;
         if unit.instance_fact(BOOTSTRAPPED).await?.is_some() {
             return Ok(None);
@@ -158,6 +161,9 @@ impl Service {
         unit.insert_api_token(&new.token, new.secret.digest())
             .await?;
         unit.set_instance_fact(BOOTSTRAPPED, "yes").await?;
+        keep(&new.secret).map_err(|error| {
+            ServiceError::Fault(format!("the platform token cannot be written: {error}"))
+        })?;
         unit.commit().await?;
         Ok(Some(new))
     }

@@ -2,6 +2,7 @@
 //! where no approval is needed (`approvals.md` P1).
 
 use std::future::Future;
+use std::time::Duration;
 
 use countersign_crypto::random_bytes;
 use countersign_domain::change::{
@@ -21,7 +22,7 @@ use crate::access::Caller;
 use crate::error::{Refused, RefusedKind, ServiceError};
 
 /// How often a use case is tried again when its transaction collided with another one.
-const TRIES: u32 = 5;
+const TRIES: u32 = 12;
 
 /// How long an answer is kept for a repeated request, in seconds.
 const KEEP_ANSWERS: i64 = 86_400;
@@ -95,7 +96,14 @@ impl Service {
     ) -> Result<Executed<A::Output>, ServiceError> {
         for attempt in 1.. {
             match self.try_execute(act, run).await {
-                Err(Attempt::Collided) if attempt < TRIES => {}
+                Err(Attempt::Collided) if attempt < TRIES => {
+                    // A random pause, longer each time, lets the others through.
+                    let [spread] = countersign_crypto::random_bytes::<1>();
+                    tokio::time::sleep(Duration::from_micros(
+                        u64::from(attempt) * 40 * u64::from(spread),
+                    ))
+                    .await;
+                }
                 Err(Attempt::Collided) => return Err(ServiceError::Unavailable { retry_after: 1 }),
                 Err(Attempt::Failed(error)) => return Err(error),
                 Ok(executed) => return Ok(executed),
@@ -141,6 +149,7 @@ impl Service {
         }
         let events = unit.feed_after(before, 1000).await?;
         unit.commit().await?;
+        self.callers.forget_all();
         self.act_on(&events, now).await;
         Ok(Executed::Done(output))
     }

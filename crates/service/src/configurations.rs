@@ -19,6 +19,7 @@ use crate::Service;
 use crate::access::Caller;
 use crate::changes::{Act, Context, Submission, base_moved, submit};
 use crate::error::{Refused, RefusedKind, ServiceError};
+use crate::organizations::stated_reason;
 
 /// Moduli compared at a time.
 const PAGE: u32 = 500;
@@ -208,6 +209,7 @@ impl Act for ChangeConfigurationStatus {
         context.caller.require_admin(self.tenant_id)?;
         let (base, before) =
             read_for_change(unit, (self.tenant_id, self.id), self.expected_version).await?;
+        let reason = stated_reason(self.reason.as_deref())?;
         let (kind, after) = match self.change {
             StatusChange::Deactivate => (
                 ChangeKind::ConfigurationDeactivate,
@@ -224,7 +226,7 @@ impl Act for ChangeConfigurationStatus {
             context,
             (self.tenant_id, self.id, base),
             kind,
-            (after, self.reason.clone()),
+            (after, reason),
         )
         .await
     }

@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
-use countersign_crypto::random_token;
+use countersign_crypto::{MasterKey, random_token};
 use countersign_domain::time::UnixTime;
 use countersign_store::{Store, Unit};
 
 use crate::Service;
 use crate::access::Caller;
+use crate::api_tokens::BOOTSTRAPPED;
 use crate::error::ServiceError;
 
 const INSTANCE_ID: &str = "instance_id";
@@ -15,6 +16,7 @@ const RESTORE_EPOCH: &str = "restore_epoch";
 const RESTORED_AT: &str = "restored_at";
 const ISSUANCE_HELD: &str = "issuance_held";
 const CLOCK_HIGH_WATER: &str = "clock_high_water";
+const MASTER_KEY_CHECK: &str = "master_key_check";
 
 /// No restore yet.
 const NEVER: i64 = -1;
@@ -42,9 +44,13 @@ pub struct InstanceFacts {
 }
 
 impl InstanceState {
-    /// Reads the facts; names the instance at its first start.
-    pub(crate) async fn read_or_create(store: &Store) -> Result<Self, ServiceError> {
+    /// Reads the facts; names the instance at its first start, and binds it to the master key.
+    pub(crate) async fn read_or_create(
+        store: &Store,
+        master: &MasterKey,
+    ) -> Result<Self, ServiceError> {
         let mut unit = store.write().await?;
+        check_master_key(&mut unit, master).await?;
         let id = match unit.instance_fact(INSTANCE_ID).await? {
             Some(id) => id,
             None => {
@@ -150,14 +156,39 @@ impl Service {
     }
 }
 
-/// Marks a database as restored at `now`: raises the epoch, holds issuance until somebody confirms, and revokes every
-/// API token (conformance Part 3 no. 20).
+/// Refuses a master key other than the one that the database was made with, before anything is read with it: rows
+/// would look edited by hand, and signing keys would not open.
+async fn check_master_key(unit: &mut Unit, master: &MasterKey) -> Result<(), ServiceError> {
+    let made: String = master
+        .mac_key("master-key-check")
+        .tag(&[])
+        .iter()
+        .map(|octet| format!("{octet:02x}"))
+        .collect();
+    match unit.instance_fact(MASTER_KEY_CHECK).await? {
+        Some(known) if known == made => Ok(()),
+        Some(_) => Err(ServiceError::Fault(
+            "the master key is not the one that this database was made with: give the right one \
+             (the file master.key of the data directory, COUNTERSIGN_MASTER_KEY, or the systemd credential)"
+                .to_owned(),
+        )),
+        None => Ok(unit.set_instance_fact(MASTER_KEY_CHECK, &made).await?),
+    }
+}
+
+/// Marks a database as restored at `now`, in the use case that reads the backup: raises the epoch, holds issuance until
+/// somebody confirms, revokes every API token, and lets the next start make a first one again (conformance Part 3
+/// no. 20).
 ///
 /// # Errors
-/// When the store is unavailable.
-pub async fn mark_restored(store: &Store, now: UnixTime) -> Result<(), ServiceError> {
-    let mut unit = store.write().await?;
-    let epoch = number(&mut unit, RESTORE_EPOCH).await?.unwrap_or(0) + 1;
+/// When the master key is not that of the backup, or the store is unavailable.
+pub async fn mark_restored(
+    unit: &mut Unit,
+    master: &MasterKey,
+    now: UnixTime,
+) -> Result<(), ServiceError> {
+    check_master_key(unit, master).await?;
+    let epoch = number(unit, RESTORE_EPOCH).await?.unwrap_or(0) + 1;
     unit.set_instance_fact(RESTORE_EPOCH, &epoch.to_string())
         .await?;
     unit.set_instance_fact(RESTORED_AT, &now.seconds().to_string())
@@ -165,5 +196,5 @@ pub async fn mark_restored(store: &Store, now: UnixTime) -> Result<(), ServiceEr
     unit.set_instance_fact(ISSUANCE_HELD, "restore").await?;
     unit.raise_clock(now.seconds()).await?;
     unit.revoke_all_api_tokens(now).await?;
-    Ok(unit.commit().await?)
+    Ok(unit.remove_instance_fact(BOOTSTRAPPED).await?)
 }

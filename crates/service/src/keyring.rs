@@ -141,6 +141,15 @@ fn generate(
     }
 }
 
+/// Whether anything is due for the signing keys of an organization.
+pub(crate) fn is_due(
+    keys: &[StoredSigningKey],
+    organization: &OrganizationState,
+    now: UnixTime,
+) -> bool {
+    !due(&ages(keys), organization.signing_algorithm, now).is_empty()
+}
+
 /// Does what is due for the signing keys of an organization. Returns whether anything changed.
 ///
 /// # Errors

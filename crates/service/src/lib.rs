@@ -122,7 +122,7 @@ impl Service {
         clock: Box<dyn Clock>,
     ) -> Result<Arc<Self>, ServiceError> {
         let master = Arc::new(master);
-        let instance = instance::InstanceState::read_or_create(&store).await?;
+        let instance = instance::InstanceState::read_or_create(&store, &master).await?;
         let wall = clock.now();
         let (replay, latest) = restore_replay_memory(&store, wall).await?;
         let high_water = instance
@@ -216,7 +216,11 @@ async fn restore_replay_memory(
     let memory = one_writer.then(|| Arc::new(replay::ReplayMemory::default()));
     // An assertion lives at most an hour and a little; what was used before that has lapsed. The clock may have been
     // set forward since, so an hour more is read.
-    let reach = 2 * i64::from(countersign_domain::configurations::MAX_ASSERTION_LIFETIME);
+    // Where several nodes share the database nothing is rebuilt: the newest row alone tells the latest moment.
+    let reach = match one_writer {
+        true => 2 * i64::from(countersign_domain::configurations::MAX_ASSERTION_LIFETIME),
+        false => 0,
+    };
     let latest = store
         .replay_memory(now.plus(-reach), |entry| {
             if let Some(memory) = &memory {

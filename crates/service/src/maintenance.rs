@@ -122,7 +122,9 @@ impl Service {
 
     async fn rotate_signing_keys(self: Arc<Self>) -> Result<(), ServiceError> {
         for tenant_id in self.snapshots().all_known() {
-            self.rotate_keys_of(tenant_id, self.now()).await?;
+            if let Err(error) = self.rotate_keys_of(tenant_id, self.now()).await {
+                tracing::warn!(?error, %tenant_id, "signing keys could not be rotated; trying again");
+            }
         }
         Ok(())
     }
@@ -137,8 +139,15 @@ impl Service {
             return Ok(());
         };
         let position = unit.feed_position().await?;
-        drop(unit);
         let target = (tenant_id, &organization.state);
+        if !keyring::is_due(
+            &unit.signing_keys(tenant_id).await?,
+            &organization.state,
+            now,
+        ) {
+            return Ok(());
+        }
+        drop(unit);
         if keyring::rotate_due(self.store(), self.master(), target, now).await? {
             let events = self
                 .store()

@@ -6,11 +6,12 @@ use countersign_domain::ids::TenantId;
 use countersign_domain::organizations::{
     Organization, OrganizationEdit, OrganizationRefusal, OrganizationState,
 };
+use countersign_domain::text::Note;
 use countersign_store::{Page, Unit};
 
 use crate::access::Caller;
 use crate::changes::{Act, Context, Submission, base_moved, submit};
-use crate::error::ServiceError;
+use crate::error::{Refused, RefusedKind, ServiceError};
 use crate::{Service, keyring};
 
 /// Creates an organization with its first signing key.
@@ -104,6 +105,7 @@ impl Act for ChangeOrganizationStatus {
     ) -> Result<Organization, ServiceError> {
         context.caller.require_platform_admin()?;
         let (base, state) = read_for_change(unit, self.tenant_id, self.expected_version).await?;
+        let reason = stated_reason(self.reason.as_deref())?;
         let (kind, after): (_, Result<_, OrganizationRefusal>) = if self.suspend {
             (ChangeKind::OrganizationSuspend, state.suspend(context.now))
         } else {
@@ -114,10 +116,27 @@ impl Act for ChangeOrganizationStatus {
             context,
             (self.tenant_id, base),
             kind,
-            (after?, self.reason.clone()),
+            (after?, reason),
         )
         .await
     }
+}
+
+/// Why a status is changed, as approvers and auditors will read it.
+///
+/// # Errors
+/// As a [`Note`] is refused.
+pub(crate) fn stated_reason(text: Option<&str>) -> Result<Option<String>, ServiceError> {
+    let refused = |cause| {
+        ServiceError::Refused(Refused {
+            kind: RefusedKind::Invalid,
+            code: "text_malformed",
+            detail: format!("reason {cause}"),
+            pointer: Some("/reason".to_owned()),
+        })
+    };
+    text.map(|text| Note::parse(text).map(String::from).map_err(refused))
+        .transpose()
 }
 
 async fn read_for_change(

@@ -1,5 +1,6 @@
 //! Signing keys and issued tokens: list, rotate, revoke.
 
+use countersign_domain::configurations::MAX_ACCESS_TOKEN_LIFETIME;
 use countersign_domain::ids::TenantId;
 use countersign_domain::time::UnixTime;
 use countersign_store::{StoredSigningKey, Unit};
@@ -7,8 +8,11 @@ use serde_json::json;
 
 use crate::access::Caller;
 use crate::changes::{Act, Context, note_act};
-use crate::error::ServiceError;
+use crate::error::{Refused, RefusedKind, ServiceError};
 use crate::{Service, keyring};
+
+/// The longest `jti` that is taken, in characters; ours are shorter.
+const MAX_JTI: usize = 64;
 
 /// Rotates the signing keys of an organization out of schedule.
 #[derive(Debug)]
@@ -74,7 +78,19 @@ impl Act for RevokeToken {
         unit.organization(self.tenant_id)
             .await?
             .ok_or(ServiceError::NotFound)?;
-        unit.revoke_token(self.tenant_id, &self.jti, self.expires_at, context.now)
+        if !is_jti(&self.jti) {
+            return Err(ServiceError::Refused(Refused {
+                kind: RefusedKind::Invalid,
+                code: "jti_malformed",
+                detail: "jti must be that of an access token: 1 to 64 visible ASCII characters."
+                    .to_owned(),
+                pointer: Some("/jti".to_owned()),
+            }));
+        }
+        // No token outlives this, so that nothing is remembered for longer.
+        let latest = context.now.plus(i64::from(MAX_ACCESS_TOKEN_LIFETIME));
+        let until = self.expires_at.min(latest);
+        unit.revoke_token(self.tenant_id, &self.jti, until, context.now)
             .await?;
         note_act(
             unit,
@@ -84,6 +100,10 @@ impl Act for RevokeToken {
         )
         .await
     }
+}
+
+fn is_jti(text: &str) -> bool {
+    (1..=MAX_JTI).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 impl Service {

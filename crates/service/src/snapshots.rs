@@ -33,6 +33,8 @@ pub struct OrganizationSnapshot {
     directory: RwLock<Directory>,
     keyring: ArcSwap<Keyring>,
     revoked: RwLock<HashMap<String, UnixTime>>,
+    /// One reader of the store at a time: what is put in place last was also read last.
+    refreshing: tokio::sync::Mutex<()>,
     limiter: Option<DefaultDirectRateLimiter>,
 }
 
@@ -47,7 +49,6 @@ impl OrganizationSnapshot {
     }
 
     /// The configurations. Hold the guard only while selecting; never across an await.
-    #[must_use]
     pub fn directory(&self) -> DirectoryGuard<'_> {
         self.directory
             .read()
@@ -219,6 +220,7 @@ impl Snapshots {
         let Some(snapshot) = self.loaded(event.tenant_id) else {
             return Ok(());
         };
+        let _one_at_a_time = snapshot.refreshing.lock().await;
         let mut unit = self.store.read().await?;
         match event.topic {
             Topic::Organization => {
@@ -305,6 +307,7 @@ impl Snapshots {
             directory: RwLock::new(directory),
             keyring: ArcSwap::from_pointee(keyring),
             revoked: RwLock::new(revoked),
+            refreshing: tokio::sync::Mutex::default(),
             // A burst of two seconds lets a fleet of servers start at once.
             limiter: self.budget.map(|rate| {
                 DefaultDirectRateLimiter::direct(

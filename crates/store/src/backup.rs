@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::database::{Arg, Row, SCHEMA_VERSION};
-use crate::{Store, StoreError, Transaction};
+use crate::{Store, StoreError, Transaction, Unit};
 
 /// The first line of a backup.
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,9 +66,9 @@ macro_rules! table {
     (@list $first:literal $(, $rest:literal)*) => { concat!($first $(, ", ", $rest)*) };
 }
 
-/// Everything but `issuances` before the retention, `feed`, and answers kept for repeated requests, which do not
-/// outlive the instance that gave them.
-const TABLES: [Table; 9] = [
+/// Everything but `issuances`, `feed`, and answers kept for repeated requests, which do not outlive the instance that
+/// gave them. Entries of `activity` keep their order, not their places.
+const TABLES: [Table; 10] = [
     table!("instance", "name", ["name" Text, "value" Text], "$1, $2"),
     table!("change_requests", "tenant_id, number", [
         "tenant_id" Text, "number" Int, "id" Text, "kind" Text, "class" Text, "target" Text, "envelope" Text,
@@ -101,10 +101,13 @@ const TABLES: [Table; 9] = [
     table!("revoked_tokens", "tenant_id, jti", [
         "tenant_id" Text, "jti" Text, "expires_at" Int, "revoked_at" Int,
     ], "$1, $2, $3, $4"),
+    table!("activity", "id", [
+        "tenant_id" Text, "at" Int, "kind" Text, "correlation_id" Text, "actor" Text, "detail" Text,
+    ], "$1, $2, $3, $4, $5, $6"),
 ];
 
 /// Rows read at a time.
-const CHUNK: i64 = 1000;
+const CHUNK: i64 = 5000;
 
 /// Writes a backup, consistent as of one moment, while the instance serves.
 ///
@@ -157,17 +160,18 @@ pub async fn write_backup(
     Ok(BackupSummary { rows })
 }
 
-/// Reads a backup into an empty database, in one transaction: all of it or nothing.
+/// Reads a backup into an empty database, as part of a use case: all of it or nothing, together with what marks the
+/// database as restored.
 ///
 /// # Errors
 /// When the file is damaged or cut off, was written by a newer version, the database is not empty, or it is
 /// unavailable.
 pub async fn read_backup(
-    store: &Store,
+    unit: &mut Unit,
     input: &mut impl BufRead,
 ) -> Result<BackupSummary, StoreError> {
-    let mut tx = store.database().write().await?;
-    refuse_unless_empty(&mut tx).await?;
+    let tx = &mut unit.tx;
+    refuse_unless_empty(tx).await?;
     let mut lines = input.lines();
     let header: Header = parse(&next_line(&mut lines)?)?;
     if header.format != FORMAT {
@@ -202,7 +206,6 @@ pub async fn read_backup(
         digest = sha256(&[digest.as_bytes(), line.as_bytes()]);
         rows += 1;
     }
-    tx.commit().await?;
     Ok(BackupSummary { rows })
 }
 

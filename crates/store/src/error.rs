@@ -60,8 +60,9 @@ impl From<sqlx::Error> for StoreError {
             return Self::Taken(rule);
         }
         match code.as_deref() {
-            // PostgreSQL: serialization failure, deadlock. SQLite: SQLITE_BUSY and SQLITE_BUSY_SNAPSHOT.
-            Some("40001" | "40P01" | "5" | "517") => Self::Collision,
+            // PostgreSQL: serialization failure, deadlock. SQLite: SQLITE_BUSY_SNAPSHOT. A plain SQLITE_BUSY comes after
+            // the whole patience was spent on another process's lock: trying again at once would only wait longer.
+            Some("40001" | "40P01" | "517") => Self::Collision,
             _ => Self::Unavailable(error.to_string()),
         }
     }
@@ -70,6 +71,10 @@ impl From<sqlx::Error> for StoreError {
 impl StoreError {
     /// A stored value that cannot be believed.
     #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers have a text, a number or a reference, and no further use for it"
+    )]
     pub fn corrupt(table: &'static str, column: &'static str, id: impl ToString) -> Self {
         Self::Corrupt {
             table,

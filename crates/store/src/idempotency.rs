@@ -73,7 +73,7 @@ impl Unit {
                  ON CONFLICT (caller, idempotency_key) DO UPDATE
                  SET request_digest = excluded.request_digest, status = excluded.status, body = excluded.body,
                      created_at = excluded.created_at
-                 WHERE idempotent_answers.created_at < $7",
+                 WHERE idempotent_answers.created_at <= $7",
                 args![
                     key.caller.clone(),
                     key.key.clone(),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -160,8 +161,10 @@ async fn open_sqlite(options: SqliteConnectOptions) -> Result<Database, StoreErr
         .busy_timeout(PATIENCE)
         .pragma("trusted_schema", "OFF")
         .pragma("secure_delete", "ON");
-    let writer = sqlite_pool(1).connect_with(options.clone()).await?;
-    let readers = sqlite_pool(READERS).connect_with(options).await?;
+    let writer = without_stuck_connections(sqlite_pool(1));
+    let writer = writer.connect_with(options.clone()).await?;
+    let readers = without_stuck_connections(sqlite_pool(READERS));
+    let readers = readers.connect_with(options).await?;
     Ok(Database::Sqlite { writer, readers })
 }
 
@@ -172,4 +175,18 @@ fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+}
+
+/// Opens a fresh connection in place of one that is stuck: when the disk is full, SQLite rolls a transaction back by
+/// itself, the driver's own rollback then fails, and the driver believes forever that the transaction is still open.
+fn without_stuck_connections(options: SqlitePoolOptions) -> SqlitePoolOptions {
+    options.before_acquire(|connection, _| {
+        Box::pin(async move {
+            if connection.is_in_transaction() {
+                // A rollback may still be waiting its turn; the answer to a ping comes after it.
+                connection.ping().await?;
+            }
+            Ok(!connection.is_in_transaction())
+        })
+    })
 }
