@@ -1,6 +1,6 @@
 //! The data directory: database, master key, first platform token, and the lock that keeps a second process out.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -11,11 +11,15 @@ use countersign_store::DatabaseUrl;
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_DIRECTORY: u32 = 0o700;
 
+/// The embedded database within the directory.
+const DATABASE: &str = "countersign.db";
+
 /// An open data directory. The lock is held for as long as this value lives.
 #[derive(Debug)]
 pub(crate) struct DataDir {
     path: PathBuf,
     _lock: Option<File>,
+    _database_lock: Option<File>,
 }
 
 /// What is wrong with a data directory.
@@ -41,18 +45,28 @@ impl DataDir {
                 .create(path)
                 .map_err(fail)?;
         }
-        let lock = private_file()
-            .truncate(false)
-            .open(path.join("lock"))
-            .map_err(fail)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                path: path.to_owned(),
-                _lock: Some(lock),
-            }),
-            Err(TryLockError::WouldBlock) => Err(DataDirError::InUse(path.to_owned())),
-            Err(TryLockError::Error(error)) => Err(fail(error)),
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: Some(lock(&path.join("lock"), path)?),
+            _database_lock: None,
+        })
+    }
+
+    /// Keeps every other process away from an embedded database outside this directory, which another data directory
+    /// could name too: the one process that writes decides in memory which assertions are used.
+    ///
+    /// # Errors
+    /// When another process holds it, or its directory cannot be written.
+    pub(crate) fn hold_database(&mut self, url: &DatabaseUrl) -> Result<(), DataDirError> {
+        let DatabaseUrl::Sqlite(path) = url else {
+            return Ok(());
+        };
+        if *path == self.path.join(DATABASE) {
+            return Ok(());
         }
+        let real = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+        self._database_lock = Some(lock(&real.with_added_extension("lock"), path)?);
+        Ok(())
     }
 
     /// The directory as another process sees it while the server runs: to read from, without the lock.
@@ -60,12 +74,13 @@ impl DataDir {
         Self {
             path: path.to_owned(),
             _lock: None,
+            _database_lock: None,
         }
     }
 
     /// The embedded database of this directory.
     pub(crate) fn database(&self) -> DatabaseUrl {
-        DatabaseUrl::Sqlite(self.path.join("countersign.db"))
+        DatabaseUrl::Sqlite(self.path.join(DATABASE))
     }
 
     /// Where the master key is when nothing else provides it.
@@ -84,6 +99,17 @@ impl DataDir {
     }
 }
 
+/// Takes a lock that ends with the process; `what` is what it protects.
+fn lock(file: &Path, what: &Path) -> Result<File, DataDirError> {
+    let fail = |error| DataDirError::Io(what.to_owned(), error);
+    let held = private_file().truncate(false).open(file).map_err(fail)?;
+    match held.try_lock() {
+        Ok(()) => Ok(held),
+        Err(TryLockError::WouldBlock) => Err(DataDirError::InUse(what.to_owned())),
+        Err(TryLockError::Error(error)) => Err(fail(error)),
+    }
+}
+
 fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options
@@ -94,15 +120,22 @@ fn private_file() -> OpenOptions {
     options
 }
 
-/// Writes a file that only its owner can read, in place of whatever was there.
+/// Writes a file that only its owner can read, in place of whatever was there: after a crash either the old content is
+/// there or the new one, never a part.
 ///
 /// # Errors
 /// When the operating system refuses.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = private_file().truncate(true).open(path)?;
+    let beside = path.with_added_extension("new");
+    let mut file = private_file().truncate(true).open(&beside)?;
     file.set_permissions(Permissions::from_mode(PRIVATE_FILE))?;
     file.write_all(content)?;
-    file.sync_all()
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => File::open(directory)?.sync_all(),
+        _ => Ok(()),
+    }
 }
 
 /// Writes a new file that only its owner can read; refuses to touch one that exists.

@@ -24,7 +24,6 @@ pub(crate) struct Demonstration {
     pub(crate) tenant_id: String,
     pub(crate) configuration: String,
     pub(crate) private_key: PathBuf,
-    pub(crate) program: PathBuf,
 }
 
 /// Makes the demonstration, or finds the one that was made before.
@@ -103,12 +102,10 @@ async fn execute<A: Act>(service: &Service, act: &A) -> Result<A::Output, Server
 }
 
 fn demonstration(tenant_id: String, configuration: String, private_key: PathBuf) -> Demonstration {
-    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("countersign"));
     Demonstration {
         name: NAME,
         tenant_id,
         configuration,
         private_key,
-        program,
     }
 }

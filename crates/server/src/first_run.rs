@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::console::line;
+use crate::demo::Demonstration;
 
 /// Says where the server listens, gives the platform token, and the next three commands.
 pub(crate) fn welcome(public_url: &str, token: &str, token_file: &Path) {
@@ -34,8 +35,16 @@ pub(crate) fn running(public_url: &str) {
 }
 
 /// What the demonstration has made, with commands that return a token when pasted.
-pub(crate) fn demonstration(made: &crate::demo::Demonstration, public_url: &str) {
-    let key = made.private_key.display();
+pub(crate) fn demonstration(made: &Demonstration, public_url: &str) {
+    let who = format!(
+        "--url {public_url} --org {} --config {} --key {}",
+        made.tenant_id,
+        made.configuration,
+        quoted(&made.private_key)
+    );
+    let setup = search_path()
+        .map(|export| format!("{export}\n    "))
+        .unwrap_or_default();
     line("  Demonstration");
     line("");
     line(&format!(
@@ -43,34 +52,60 @@ pub(crate) fn demonstration(made: &crate::demo::Demonstration, public_url: &str)
         made.tenant_id, made.name
     ));
     line(&format!("    Configuration   {}", made.configuration));
-    line(&format!("    Private key     {key}"));
+    line(&format!(
+        "    Private key     {}",
+        made.private_key.display()
+    ));
     line("");
     line("  Get an access token (paste into another terminal):");
     line("");
-    line(&format!(
-        "    {} token --url {public_url} --org {} --config {} --key {key}",
-        made.program.display(),
-        made.tenant_id,
-        made.configuration,
-    ));
+    line(&format!("    {setup}countersign token {who}"));
     line("");
     line("  The same with curl:");
     line("");
     line(&format!(
-        "    curl -s {public_url}/t/{}/token -d grant_type=client_credentials \\\n      \
+        "    {setup}curl -s {public_url}/t/{}/token -d grant_type=client_credentials \\\n      \
          -d client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer \\\n      \
-         --data-urlencode client_assertion=\"$({} assertion --url {public_url} --org {} --config {} --key {key})\"",
+         --data-urlencode client_assertion=\"$(countersign assertion {who})\"",
         made.tenant_id,
-        made.program.display(),
-        made.tenant_id,
-        made.configuration,
     ));
     line("");
 }
 
 fn environment(public_url: &str, token_file: &Path) -> Vec<String> {
-    vec![
+    let mut exports: Vec<String> = search_path().into_iter().collect();
+    exports.extend([
         format!("export COUNTERSIGN_URL={public_url}"),
-        format!("export COUNTERSIGN_TOKEN=$(cat {})", token_file.display()),
-    ]
+        format!("export COUNTERSIGN_TOKEN=$(cat {})", quoted(token_file)),
+    ]);
+    exports
+}
+
+/// The line that makes `countersign` a command, where it is not one yet.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only to print commands that work when pasted"
+)]
+pub(crate) fn search_path() -> Option<String> {
+    let program = std::env::current_exe().ok()?;
+    let directories = std::env::var("PATH").unwrap_or_default();
+    let known =
+        std::env::split_paths(&directories).any(|directory| directory.join("countersign").exists());
+    (!known).then(|| {
+        format!(
+            "export PATH={}:$PATH",
+            quoted(program.parent().unwrap_or(&program))
+        )
+    })
+}
+
+/// A path as one word of a shell command.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use countersign_crypto::MasterKey;
 
-use crate::data_dir::{DataDir, create_private};
+use crate::data_dir::{DataDir, write_private};
 use crate::failure::ServerFailure;
 
 /// Name of the systemd credential.
@@ -23,7 +23,7 @@ pub(crate) fn read_or_create(data: &DataDir) -> Result<MasterKey, ServerFailure>
         None if data.master_key().exists() => read(&data.master_key()),
         None => {
             let key = MasterKey::generate();
-            create_private(
+            write_private(
                 &data.master_key(),
                 format!("{}\n", key.to_text().as_str()).as_bytes(),
             )
@@ -40,7 +40,12 @@ pub(crate) fn read_or_create(data: &DataDir) -> Result<MasterKey, ServerFailure>
 pub(crate) fn read_existing(data: &DataDir) -> Result<MasterKey, ServerFailure> {
     match given()? {
         Some(key) => Ok(key),
-        None => read(&data.master_key()),
+        None if data.master_key().exists() => read(&data.master_key()),
+        None => Err(ServerFailure::new(format!(
+            "there is no master key: put the one that the database was made with at {} (chmod 600), or in \
+             COUNTERSIGN_MASTER_KEY",
+            data.master_key().display()
+        ))),
     }
 }
 

@@ -69,9 +69,12 @@ pub(crate) fn restore(args: &RestoreArgs) -> Result<(), ServerFailure> {
     let data = hold(&args.store)?;
     let file = File::open(&args.file).map_err(|error| ServerFailure::local(&args.file, &error))?;
     block_on(async {
+        let master = master_key::read_existing(&data)?;
         let store = open(&args.store, &data).await?;
-        let summary = read_backup(&store, &mut BufReader::new(file)).await?;
-        mark_restored(&store, WallClock.now()).await?;
+        let mut unit = store.write().await?;
+        let summary = read_backup(&mut unit, &mut BufReader::new(file)).await?;
+        mark_restored(&mut unit, &master, WallClock.now()).await?;
+        unit.commit().await?;
         store.database().close().await;
         line(&format!(
             "Restored {} rows from {}.",
@@ -120,9 +123,16 @@ pub(crate) fn database_url(args: &StoreArgs, data: &DataDir) -> Result<DatabaseU
     }
 }
 
-/// Opens the data directory and keeps every other process out of it.
-fn hold(args: &StoreArgs) -> Result<DataDir, ServerFailure> {
-    DataDir::open(&args.data).map_err(|error| ServerFailure::new(error.to_string()))
+/// Opens the data directory, and keeps every other process out of it and away from its database.
+///
+/// # Errors
+/// When another process has one of them, or they cannot be used.
+pub(crate) fn hold(args: &StoreArgs) -> Result<DataDir, ServerFailure> {
+    let in_words = |error: crate::data_dir::DataDirError| ServerFailure::new(error.to_string());
+    let mut data = DataDir::open(&args.data).map_err(in_words)?;
+    data.hold_database(&database_url(args, &data)?)
+        .map_err(in_words)?;
+    Ok(data)
 }
 
 /// Runs a short task to its end on a runtime of its own.

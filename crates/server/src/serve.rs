@@ -1,12 +1,13 @@
 //! `countersign serve`: puts the parts together and runs until it is told to stop.
 
 use std::net::{SocketAddr, TcpListener};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::thread;
 
+use countersign_domain::api_tokens::ApiTokenSecret;
 use countersign_domain::organizations::PublicUrl;
-use countersign_http::{Limits, bind, metrics_router, router, serve};
+use countersign_http::{Limits, bind, bind_all, metrics_router, router, serve};
 use countersign_service::{Service, Settings};
 use countersign_store::{Database, Store};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -34,28 +35,22 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), ServerFailure> {
     telemetry::start(args.log_format, &args.log_level)?;
     let metrics = PrometheusBuilder::new().install_recorder();
     let metrics = metrics.map_err(|error| ServerFailure::new(error.to_string()))?;
-    let data =
-        DataDir::open(&args.store.data).map_err(|error| ServerFailure::new(error.to_string()))?;
+    let data = offline::hold(&args.store)?;
     let settings = settings(args)?;
     let first = runtime()?;
     let (stop, stopped) = watch::channel(false);
+    let listeners = listen(args)?;
     let service = first.block_on(start(args, settings, &data))?;
-    let workers = spawn_workers(args, &service, &stopped)?;
+    first.block_on(greet(args, &service, &data))?;
+    let (own, workers) = spawn_workers(listeners, &service, &stopped)?;
     let outcome = first.block_on(async {
-        let listener = listen(args.listen, true)?;
-        greet(args, &service, &data).await?;
         tokio::spawn(watch_signals(stop));
         if let MetricsListen::At(address) = args.metrics_listen {
             tokio::spawn(serve_metrics(address, metrics, stopped.clone()));
         }
-        serve(
-            listener,
-            router(&service),
-            Limits::default(),
-            stopped.clone(),
-        )
-        .await
-        .map_err(|error| ServerFailure::new(error.to_string()))
+        serve(own, router(&service), Limits::default(), stopped.clone())
+            .await
+            .map_err(|error| ServerFailure::new(error.to_string()))
     });
     for worker in workers {
         drop(worker.join());
@@ -89,11 +84,10 @@ async fn start(
 /// Tells the person at the terminal where the server is, and at the first start how to go on.
 async fn greet(args: &ServeArgs, service: &Service, data: &DataDir) -> Result<(), ServerFailure> {
     let public_url = args.public_url();
-    match service.first_platform_token().await? {
+    let path = data.platform_token();
+    let keep = |secret: &ApiTokenSecret| write_private(&path, secret.reveal().as_bytes());
+    match service.first_platform_token(keep).await? {
         Some(first) => {
-            let path = data.platform_token();
-            write_private(&path, first.secret.reveal().as_bytes())
-                .map_err(|error| ServerFailure::local(&path, &error))?;
             first_run::welcome(&public_url, first.secret.reveal(), &path);
         }
         None => first_run::running(&public_url),
@@ -104,39 +98,36 @@ async fn greet(args: &ServeArgs, service: &Service, data: &DataDir) -> Result<()
     Ok(())
 }
 
-/// Every worker but the first, which is the calling thread.
+/// Starts every worker but the first, which is the calling thread; its listener is returned.
 fn spawn_workers(
-    args: &ServeArgs,
+    mut listeners: Vec<TcpListener>,
     service: &Arc<Service>,
     stopped: &watch::Receiver<bool>,
-) -> Result<Vec<thread::JoinHandle<()>>, ServerFailure> {
-    let available = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let wanted = args.workers.map_or(available, std::num::NonZero::get);
-    let mut workers = Vec::new();
-    for number in 1..wanted {
-        let (service, stopped, runtime) = (Arc::clone(service), stopped.clone(), runtime()?);
-        let listener = listen(args.listen, true)?;
+) -> Result<(TcpListener, Vec<thread::JoinHandle<()>>), ServerFailure> {
+    let own = listeners
+        .pop()
+        .ok_or_else(|| ServerFailure::new("there is no listener"))?;
+    let mut workers = Vec::with_capacity(listeners.len());
+    for listener in listeners {
+        let (router, stopped, runtime) = (router(service), stopped.clone(), runtime()?);
         let worker = thread::Builder::new()
-            .name(format!("worker-{number}"))
+            .name("worker".to_owned())
             .spawn(move || {
-                let served = runtime.block_on(serve(
-                    listener,
-                    router(&service),
-                    Limits::default(),
-                    stopped,
-                ));
+                let served = runtime.block_on(serve(listener, router, Limits::default(), stopped));
                 if let Err(error) = served {
                     tracing::error!(%error, "a worker has ended");
                 }
             });
         workers.push(worker.map_err(|error| ServerFailure::new(error.to_string()))?);
     }
-    Ok(workers)
+    Ok((own, workers))
 }
 
-fn listen(address: SocketAddr, shared: bool) -> Result<TcpListener, ServerFailure> {
-    bind(address, shared)
-        .map_err(|error| ServerFailure::new(format!("cannot listen on {address}: {error}")))
+/// One listener for each worker, all on the same address.
+fn listen(args: &ServeArgs) -> Result<Vec<TcpListener>, ServerFailure> {
+    let available = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    bind_all(args.listen, args.workers.unwrap_or(available))
+        .map_err(|error| ServerFailure::new(format!("cannot listen on {}: {error}", args.listen)))
 }
 
 fn runtime() -> Result<Runtime, ServerFailure> {
@@ -159,7 +150,7 @@ async fn serve_metrics(
             }
         }
         Err(error) => {
-            tracing::warn!(%error, %address, "metrics are off: the address cannot be listened on")
+            tracing::warn!(%error, %address, "metrics are off: the address cannot be listened on");
         }
     }
 }
