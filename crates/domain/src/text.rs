@@ -11,6 +11,11 @@ pub enum MalformedText {
     /// Is empty or only white space.
     #[error("is empty")]
     Empty,
+    /// Has a private key in it.
+    #[error(
+        "has a private key in it, which was not stored; keep it on the server that signs and tell nobody"
+    )]
+    PrivateKey,
     /// Is longer than its field allows.
     #[error("is too long")]
     TooLong,
@@ -67,6 +72,9 @@ fn check(text: &str, max: usize, lines: bool) -> Result<&str, MalformedText> {
     if text.is_empty() {
         return Err(MalformedText::Empty);
     }
+    if text.contains("PRIVATE KEY-----") {
+        return Err(MalformedText::PrivateKey);
+    }
     if text.chars().count() > max {
         return Err(MalformedText::TooLong);
     }
@@ -87,6 +95,13 @@ const fn reorders(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_private_key_pasted_into_a_remark_is_refused() {
+        let pasted = "see below\n-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE";
+        assert_eq!(Note::parse(pasted), Err(MalformedText::PrivateKey));
+        assert!(Note::parse("the private key is on srv-3").is_ok());
+    }
 
     #[test]
     fn direction_and_control_characters_are_refused() {
