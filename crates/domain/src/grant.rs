@@ -50,6 +50,29 @@ impl Grant {
     }
 }
 
+/// A token is for the one audience of its configuration: whoever asks for another gets none (RFC 8707 §2).
+///
+/// # Errors
+/// `resource_not_served`.
+pub fn check_resources(accepted: &AcceptedAssertion, resources: &[&str]) -> Result<(), Refusal> {
+    let audience = &accepted
+        .configuration()
+        .configuration()
+        .state
+        .signer_audience;
+    match resources
+        .iter()
+        .find(|resource| **resource != audience.as_str())
+    {
+        Some(other) => Err(Refusal::new(
+            Reason::ResourceNotServed,
+            *other,
+            audience.as_str(),
+        )),
+        None => Ok(()),
+    }
+}
+
 /// Decides scope, account binding, copied claims and lifetime.
 ///
 /// # Errors

@@ -31,6 +31,15 @@ impl Form {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Every value of a parameter that may be repeated.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        self.0
+            .iter()
+            .filter(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+            .collect()
+    }
+
     fn parse(body: &[u8]) -> Result<Self, OAuthError> {
         let mut seen: Vec<(String, String)> = Vec::with_capacity(8);
         for pair in body

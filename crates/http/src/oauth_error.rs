@@ -106,6 +106,16 @@ impl OAuthError {
         )
     }
 
+    /// RFC 8707 §2.
+    pub(crate) fn invalid_target(disclosed: Disclosed, correlation_id: CorrelationId) -> Self {
+        Self::disclosing(
+            StatusCode::BAD_REQUEST,
+            "invalid_target",
+            disclosed,
+            correlation_id,
+        )
+    }
+
     pub(crate) fn invalid_client(disclosed: Disclosed, correlation_id: CorrelationId) -> Self {
         let refused = Self::disclosing(
             StatusCode::UNAUTHORIZED,

@@ -26,6 +26,8 @@ pub struct ExchangeRequest<'a> {
     pub assertion: &'a str,
     /// The `scope` parameter.
     pub scope: Option<&'a str>,
+    /// The `resource` parameters (RFC 8707).
+    pub resources: &'a [&'a str],
     /// The `client_id` parameter.
     pub client_id: Option<&'a str>,
     /// Ties the answer to the log.
@@ -95,19 +97,21 @@ impl Service {
         &self,
         request: ExchangeRequest<'_>,
     ) -> Result<IssuedToken, ExchangeError> {
-        let unknown = || {
-            ExchangeError::Refused(Refusal::new(
-                Reason::UnknownOrganization,
-                "",
-                "a tenant_id claim",
-            ))
+        let correlation_id = request.correlation_id;
+        // No organization is known whose activity could have it: the log must.
+        let refused = |refusal: Refusal| {
+            let reason = refusal.reason.code();
+            metrics::counter!("countersign_tokens_refused_total", "reason" => reason).increment(1);
+            tracing::info!(%correlation_id, reason, "assertion refused");
+            ExchangeError::Refused(refusal)
         };
+        let unknown = || Refusal::new(Reason::UnknownOrganization, "", "a tenant_id claim");
         let peeked = UnverifiedAssertion::parse(request.assertion, request.flow, &mut Trace::off())
-            .map_err(ExchangeError::Refused)?;
+            .map_err(refused)?;
         let tenant_id = peeked
             .peek("tenant_id")
             .and_then(|tenant| tenant.parse().ok())
-            .ok_or_else(unknown)?;
+            .ok_or_else(|| refused(unknown()))?;
         self.exchange(tenant_id, request).await
     }
 
@@ -122,6 +126,7 @@ impl Service {
             assertion,
             now,
         } = self.accept(tenant_id, request, trace).await?;
+        grant::check_resources(&assertion, request.resources).map_err(ExchangeError::Refused)?;
         let granted = grant::decide(&assertion, &organization.state(), request.scope, now, trace)
             .map_err(ExchangeError::Refused)?;
         let recorded = self.record(&assertion, granted.expires_at(), now).await?;

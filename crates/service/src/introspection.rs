@@ -224,6 +224,7 @@ impl Service {
                     flow,
                     assertion,
                     scope: None,
+                    resources: &[],
                     client_id,
                     correlation_id,
                 };

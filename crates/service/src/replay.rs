@@ -24,9 +24,7 @@ impl ReplayMemory {
     /// Claims a replay key for one use. `false`: it is in use, or was used and has not lapsed at `now`.
     pub fn claim(&self, key: ReplayKey, remember_until: UnixTime, now: UnixTime) -> bool {
         let mut shard = self.shard(key);
-        let known = shard
-            .get(&key)
-            .is_some_and(|end| i64::from(*end) > now.seconds());
+        let known = shard.get(&key).is_some_and(|end| holds(*end, now));
         if !known {
             shard.insert(key, end(remember_until));
         }
@@ -37,7 +35,7 @@ impl ReplayMemory {
     pub fn is_used(&self, key: ReplayKey, now: UnixTime) -> bool {
         self.shard(key)
             .get(&key)
-            .is_some_and(|end| i64::from(*end) > now.seconds())
+            .is_some_and(|end| holds(*end, now))
     }
 
     /// Takes up what the record says was used; for the start, before any request.
@@ -56,7 +54,7 @@ impl ReplayMemory {
             let mut shard = shard
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
-            shard.retain(|_, end| i64::from(*end) > now.seconds());
+            shard.retain(|_, end| holds(*end, now));
             if shard.capacity() > 4 * shard.len().max(256) {
                 shard.shrink_to_fit();
             }
@@ -84,6 +82,12 @@ impl ReplayMemory {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// Whether a key that is remembered until `end` is still remembered at `now`. The latest end that can be said is no end:
+/// a clock that leaps past it must not bring used assertions back.
+fn holds(end: u32, now: UnixTime) -> bool {
+    end == u32::MAX || i64::from(end) > now.seconds()
 }
 
 /// Seconds in 32 bits last until the year 2106; beyond, remember for as long as can be said.

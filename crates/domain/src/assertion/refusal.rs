@@ -162,6 +162,8 @@ reasons! {
         "The nbf of the assertion lies in the future; check the clock of the caller.";
     OrganizationSuspended, "organization_suspended", Organization,
         "The organization is suspended.";
+    ResourceNotServed, "resource_not_served", Scope,
+        "The resource parameter names something other than the signer_audience of the configuration.";
     ScopeMalformed, "scope_malformed", Scope,
         "The scope is malformed: names are separated by one space.";
     ScopeNotGranted, "scope_not_granted", Scope,
@@ -201,6 +203,8 @@ pub struct Refusal {
     pub seen: String,
     /// What would have been accepted.
     pub expected: String,
+    /// Whether the caller had proven to hold the registered key when it was refused.
+    proven: bool,
 }
 
 impl Refusal {
@@ -211,7 +215,24 @@ impl Refusal {
             reason,
             seen: seen.into(),
             expected: expected.into(),
+            proven: true,
         }
+    }
+
+    /// The same refusal of a caller who has proven nothing yet.
+    #[must_use]
+    pub fn before_the_signature(self) -> Self {
+        Self {
+            proven: false,
+            ..self
+        }
+    }
+
+    /// Whether the caller may be told: its signature has verified. A reason is not enough to tell: a claim that is
+    /// missing can already stand in the way of finding the configuration (check 4).
+    #[must_use]
+    pub const fn is_disclosed(&self) -> bool {
+        self.proven && self.reason.is_disclosed()
     }
 
     /// One sentence that names reason, seen and expected.

@@ -127,7 +127,9 @@ impl<'a> UnverifiedAssertion<'a> {
             ));
         }
         trace.passed(Check::Organization, || ("ACTIVE".into(), "ACTIVE".into()));
-        let configuration = self.find(organization.directory, client_id, trace)?;
+        let configuration = self
+            .find(organization.directory, client_id, trace)
+            .map_err(Refusal::before_the_signature)?;
         standing(configuration, now, trace)?;
         let keys = self.keys(configuration, now, trace)?;
         Ok(Candidate {

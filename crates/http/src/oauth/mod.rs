@@ -53,13 +53,13 @@ pub(crate) fn refused(
         ExchangeError::Refused(refusal) => refusal,
     };
     let disclosed = refusal
-        .reason
         .is_disclosed()
         .then(|| (refusal.reason.code(), refusal.sentence()));
     match (refusal.reason, flow) {
         (Reason::ScopeMalformed | Reason::ScopeNotGranted | Reason::ScopeUnknown, _) => {
             OAuthError::invalid_scope(disclosed, correlation_id)
         }
+        (Reason::ResourceNotServed, _) => OAuthError::invalid_target(disclosed, correlation_id),
         (_, Flow::ClientAuthentication) => OAuthError::invalid_client(disclosed, correlation_id),
         (_, Flow::AuthorizationGrant | Flow::Compatibility) => {
             OAuthError::invalid_grant(disclosed, correlation_id)

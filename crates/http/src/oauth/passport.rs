@@ -44,6 +44,7 @@ pub(crate) async fn token(
         flow,
         assertion: &token,
         scope: None,
+        resources: &[],
         client_id: None,
         correlation_id,
     };

@@ -44,10 +44,12 @@ pub(crate) async fn token(
         Ok(presented) => presented,
         Err(error) => return error.with_correlation(correlation_id).into_response(),
     };
+    let resources = form.all("resource");
     let request = ExchangeRequest {
         flow: presented.flow,
         assertion: presented.assertion,
         scope: form.get("scope"),
+        resources: &resources,
         client_id: form.get("client_id"),
         correlation_id,
     };
