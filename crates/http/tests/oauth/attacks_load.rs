@@ -1,0 +1,90 @@
+//! Part 3, attacks 24 and 25, as far as the router decides them.
+
+use std::time::{Duration, Instant};
+
+use countersign_testkit::{Setup, World};
+
+#[tokio::test]
+async fn attack_24_expensive_input_is_refused_cheaply() {
+    let world = World::start().await;
+    let brackets = "[".repeat(10_000);
+    let members: String = (0..1000).map(|n| format!("\"{n}\":{n},")).collect();
+    let hostile = [
+        world.assertion().raw_payload(brackets.as_str()).sign(),
+        world
+            .assertion()
+            .raw_payload(format!("{{{members}\"x\":1}}"))
+            .sign(),
+        world
+            .assertion()
+            .raw_payload(format!("{{\"exp\":{}}}", "9".repeat(10_000)))
+            .sign(),
+        world.assertion().raw_header("[".repeat(3000)).sign(),
+        world.assertion().header("kid", "k".repeat(3000)).sign(),
+        world.assertion().signature(vec![0xff; 1024]).sign(),
+        "A".repeat(60_000),
+        ".".repeat(60_000),
+    ];
+    let started = Instant::now();
+    for round in 0..25 {
+        for text in &hostile {
+            let answer = world.server.grant(&world.acme, text).await;
+            assert_eq!(answer.status, 400, "{round}");
+        }
+    }
+    // Two hundred of them; a second each would be a denial of service. The bound leaves room for slow machines.
+    assert!(
+        started.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        started.elapsed()
+    );
+    // A storm of unknown names asks nobody and leaves everything as it was.
+    for n in 0..200 {
+        let unknown = world
+            .assertion()
+            .header("kid", format!("unknown-{n}"))
+            .sign();
+        assert_eq!(world.server.grant(&world.acme, &unknown).await.status, 400);
+    }
+    let good = world.server.grant(&world.acme, world.assertion().sign());
+    assert_eq!(good.await.status, 200);
+}
+
+#[tokio::test]
+async fn attack_25_a_flooding_organization_is_slowed_down_and_the_other_is_not() {
+    let world = World::with(Setup {
+        requests_per_second: Some(2),
+        ..Setup::default()
+    })
+    .await;
+    let (mut issued, mut refused) = (0, 0);
+    for n in 0..60 {
+        let flood = if n % 2 == 0 {
+            world.assertion().sign()
+        } else {
+            "a.b.c".to_owned()
+        };
+        let answer = world.server.grant(&world.acme, &flood).await;
+        match answer.status.as_u16() {
+            429 => {
+                refused += 1;
+                assert_eq!(answer.verdict().1, "temporarily_unavailable");
+                let seconds: u32 = answer.header("retry-after").unwrap().parse().unwrap();
+                assert!((1..=2).contains(&seconds));
+            }
+            200 => issued += 1,
+            other => assert_eq!(other, 400),
+        }
+    }
+    assert!(refused >= 20, "{refused} of 60 were slowed down");
+    assert!(issued >= 1);
+    for _ in 0..2 {
+        let assertion = world.assertion_of(&world.b1).sign();
+        let answer = world.server.grant(&world.bob, &assertion).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    // The public documents are not counted.
+    for _ in 0..10 {
+        assert_eq!(world.server.get(&world.acme.path("jwks")).await.status, 200);
+    }
+}
