@@ -50,14 +50,14 @@ pub(crate) fn parse<T: DeserializeOwned>(
         .and_then(|()| deserializer.end())
         .map_err(|error| {
             let text = format!("The body is not JSON without duplicate members: {error}.");
-            Problem::bad_request("json_malformed", text)
+            Problem::bad_request("body_malformed", text)
         })?;
     serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(bytes))
         .map_err(|error| unfit(&error))
 }
 
-/// The longest member name that an answer repeats, in characters.
-const MAX_REPEATED: usize = 64;
+/// The longest member name that an answer repeats, in octets.
+const MAX_REPEATED: usize = 48;
 
 /// JSON that is not what the endpoint takes: says where and what was expected. What was sent is not repeated: it may be
 /// a private key in the wrong place.
@@ -73,7 +73,7 @@ fn unfit(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let unknown = between("unknown field `", "`, expected ")
         .or_else(|| between("unknown field `", "`, there are no fields"));
     let cause = if let Some(name) = unknown {
-        if name.chars().count() <= MAX_REPEATED && !name.chars().any(char::is_control) {
+        if is_repeatable(name) {
             pointer = format!("{}/{}", pointer_parent(&pointer, name), escaped(name));
         }
         "there is no such member".to_owned()
@@ -89,10 +89,19 @@ fn unfit(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     Problem::invalid_member("body_invalid", detail, pointer)
 }
 
-/// The place as a JSON pointer (RFC 6901).
+/// Whether an answer may repeat the name of a member: what is longer is no name.
+fn is_repeatable(name: &str) -> bool {
+    name.len() <= MAX_REPEATED && !name.chars().any(char::is_control)
+}
+
+/// The place as a JSON pointer (RFC 6901), as far as its names can be repeated.
 fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     path.iter()
+        .take_while(|segment| match segment {
+            Segment::Map { key } => is_repeatable(key),
+            Segment::Seq { .. } | Segment::Enum { .. } | Segment::Unknown => true,
+        })
         .map(|segment| match segment {
             Segment::Seq { index } => format!("/{index}"),
             Segment::Map { key } => format!("/{}", escaped(key)),

@@ -42,6 +42,15 @@ pub(crate) struct MemberProblem {
     detail: String,
 }
 
+/// The longest explanation, in characters: what the caller sent may be repeated in it, but not at any length.
+const MAX_DETAIL: usize = 600;
+
+/// An explanation on one line and of a sensible length.
+fn presentable(detail: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    detail.chars().map(plain).take(MAX_DETAIL).collect()
+}
+
 /// A problem on its way to the caller; the correlation ID is filled in on the way out.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
@@ -57,10 +66,15 @@ impl Problem {
         Self {
             status,
             code,
-            detail: detail.into(),
+            detail: presentable(&detail.into()),
             pointer: None,
             header: None,
         }
+    }
+
+    /// The same, with the member of the request that is to blame.
+    pub(crate) fn blaming(self, pointer: Option<String>) -> Self {
+        Self { pointer, ..self }
     }
 
     fn with_header(mut self, name: header::HeaderName, value: &str) -> Self {
@@ -143,10 +157,7 @@ impl Problem {
     }
 
     pub(crate) fn invalid_member(code: &'static str, detail: String, pointer: String) -> Self {
-        Self {
-            pointer: Some(pointer),
-            ..Self::unprocessable(code, detail)
-        }
+        Self::unprocessable(code, detail).blaming(Some(pointer))
     }
 
     pub(crate) fn precondition_required() -> Self {

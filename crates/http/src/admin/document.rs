@@ -43,9 +43,11 @@ const ACTS_ON_A_VERSION: [&str; 4] = ["/suspend", "/restore", "/deactivate", "{i
 pub(super) fn complete(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
         for operation in reading(item).into_iter().flatten() {
+            describe_successes(operation);
             describe_problems(operation);
         }
         for operation in writing(item).into_iter().flatten() {
+            describe_successes(operation);
             describe_problems(operation);
             describe_trial(operation);
             let parameters = operation.parameters.get_or_insert_default();
@@ -73,6 +75,21 @@ fn writing(item: &mut PathItem) -> [Option<&mut Operation>; 3] {
         item.patch.as_mut(),
         item.delete.as_mut(),
     ]
+}
+
+/// Every response needs a description (OpenAPI 3.1 §4.8.17).
+fn describe_successes(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        let text = match status.as_str() {
+            "200" => "Done",
+            "201" => "Created",
+            "204" => "Done; there is nothing more to say",
+            _ => continue,
+        };
+        if let RefOr::T(response) = response {
+            text.clone_into(&mut response.description);
+        }
+    }
 }
 
 /// The content type of RFC 9457 §3.

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use countersign_domain::text::{Label, MalformedText};
 use countersign_service::ImportedKey;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -78,9 +79,23 @@ impl PreviewedKey {
                     facts.not_after,
                 ))
             }),
-            certificate_subject: certificate.map(|facts| facts.subject.clone()),
+            certificate_subject: certificate.map(|facts| inert(&facts.subject)),
         }
     }
+}
+
+/// Text that somebody else wrote, without what would make it read differently from what it is.
+fn inert(text: &str) -> String {
+    let plain = |c: char| {
+        let alone = Label::parse(c.encode_utf8(&mut [0; 4]));
+        let strange = c.is_control() || alone == Err(MalformedText::Character);
+        if strange {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    text.chars().map(plain).collect()
 }
 
 /// Look at a public key without registering it

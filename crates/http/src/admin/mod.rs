@@ -188,14 +188,15 @@ pub(crate) fn problem(error: ServiceError) -> Problem {
         ServiceError::NotFound => Problem::not_found(),
         ServiceError::Unavailable { retry_after } => Problem::unavailable(retry_after),
         ServiceError::Refused(refused) => match refused.kind {
-            RefusedKind::Conflict => Problem::conflict(refused.code, refused.detail),
+            RefusedKind::Conflict => {
+                Problem::conflict(refused.code, refused.detail).blaming(refused.pointer)
+            }
             RefusedKind::PreconditionFailed => {
                 Problem::precondition_failed(refused.code, refused.detail)
             }
-            RefusedKind::Invalid => match refused.pointer {
-                Some(pointer) => Problem::invalid_member(refused.code, refused.detail, pointer),
-                None => Problem::unprocessable(refused.code, refused.detail),
-            },
+            RefusedKind::Invalid => {
+                Problem::unprocessable(refused.code, refused.detail).blaming(refused.pointer)
+            }
         },
     }
 }
