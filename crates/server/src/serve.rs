@@ -12,7 +12,7 @@ use countersign_service::{Service, Settings};
 use countersign_store::{Database, Store};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cli::{MetricsListen, ServeArgs};
@@ -39,12 +39,14 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), ServerFailure> {
     let settings = settings(args)?;
     let first = runtime()?;
     let (stop, stopped) = watch::channel(false);
+    // Before anything else: a process that is told to stop while it starts ends in good order, too.
+    let signals = first.block_on(async { listen_for_signals() })?;
     let listeners = listen(args)?;
     let service = first.block_on(start(args, settings, &data))?;
     first.block_on(greet(args, &service, &data))?;
     let (own, workers) = spawn_workers(listeners, &service, &stopped)?;
     let outcome = first.block_on(async {
-        tokio::spawn(watch_signals(stop));
+        tokio::spawn(watch_signals(signals, stop));
         if let MetricsListen::At(address) = args.metrics_listen {
             tokio::spawn(serve_metrics(address, metrics, stopped.clone()));
         }
@@ -155,13 +157,16 @@ async fn serve_metrics(
     }
 }
 
-async fn watch_signals(stop: watch::Sender<bool>) {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        return;
-    };
+/// SIGINT and SIGTERM, from now on.
+fn listen_for_signals() -> Result<[Signal; 2], ServerFailure> {
+    let listen = |kind| signal(kind).map_err(|error| ServerFailure::new(error.to_string()));
+    Ok([
+        listen(SignalKind::interrupt())?,
+        listen(SignalKind::terminate())?,
+    ])
+}
+
+async fn watch_signals([mut interrupt, mut terminate]: [Signal; 2], stop: watch::Sender<bool>) {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

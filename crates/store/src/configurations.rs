@@ -26,7 +26,8 @@ impl Unit {
         let row = self
             .tx
             .fetch_optional(
-                "SELECT tenant_id, id, version, change_number, state, mac, created_at, updated_at
+                "SELECT tenant_id, id, version, change_number, status, auth_type, issuer, subject, audience, state,
+                        mac, created_at, updated_at
                  FROM configurations WHERE tenant_id = $1 AND id = $2",
                 args![tenant_id.to_string(), id.to_string()],
             )
@@ -79,7 +80,8 @@ impl Unit {
     ) -> Result<Vec<Row>, StoreError> {
         self.tx
             .fetch_all(
-                "SELECT tenant_id, id, version, change_number, state, mac, created_at, updated_at
+                "SELECT tenant_id, id, version, change_number, status, auth_type, issuer, subject, audience, state,
+                        mac, created_at, updated_at
                  FROM configurations
                  WHERE tenant_id = $1 AND id > $2 AND ($3 = '' OR status = $3)
                  ORDER BY id LIMIT $4",
@@ -303,16 +305,35 @@ impl Unit {
         ) {
             return Err(corrupt("mac"));
         }
+        let parsed: ConfigurationState =
+            serde_json::from_str(&state).map_err(|_| corrupt("state"))?;
+        // The columns that queries look at must say what the state says: only the state is covered by the digest.
+        for (column, value) in columns(&parsed) {
+            if row.text(column)? != value {
+                return Err(corrupt(column));
+            }
+        }
         Ok(Configuration {
             tenant_id: tenant.parse().map_err(|_| corrupt("tenant_id"))?,
             id: id.parse().map_err(|_| corrupt("id"))?,
             version: from_int(version, TABLE, "version")?,
             change_request: from_int(number, TABLE, "change_number")?,
-            state: serde_json::from_str(&state).map_err(|_| corrupt("state"))?,
+            state: parsed,
             created_at: UnixTime::from_seconds(row.int("created_at")?),
             updated_at: UnixTime::from_seconds(row.int("updated_at")?),
         })
     }
+}
+
+/// The columns that repeat a part of the state, so that the database can look at it.
+fn columns(state: &ConfigurationState) -> [(&'static str, &str); 5] {
+    [
+        ("status", state.status.as_str()),
+        ("auth_type", auth_type(state.auth_type)),
+        ("issuer", state.verifier_issuer.as_str()),
+        ("subject", state.verifier_subject.as_str()),
+        ("audience", state.verifier_audience.as_str()),
+    ]
 }
 
 const fn auth_type(auth_type: AuthType) -> &'static str {

@@ -5,9 +5,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::Connection as _;
+use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteTransaction,
 };
 
 use super::{Transaction, migrations};
@@ -113,9 +115,7 @@ impl Database {
                 pool.begin_with("BEGIN ISOLATION LEVEL SERIALIZABLE")
                     .await?,
             ),
-            Self::Sqlite { writer, .. } => {
-                Transaction::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
-            }
+            Self::Sqlite { writer, .. } => Transaction::Sqlite(begin_writing(writer).await?),
         })
     }
 
@@ -149,6 +149,23 @@ impl Database {
             }
         }
     }
+}
+
+/// Begins a transaction with the write lock.
+///
+/// SQLite opens a file that it may not write for reading only, and such a connection stays that way when the file may
+/// be written again. It is closed, so that the next use case gets a new one.
+async fn begin_writing(writer: &SqlitePool) -> Result<SqliteTransaction<'static>, StoreError> {
+    let begun = writer.begin_with("BEGIN IMMEDIATE").await;
+    let is_read_only = |error: &dyn DatabaseError| error.code().is_some_and(|code| code == "8");
+    if let Err(error) = &begun
+        && error.as_database_error().is_some_and(is_read_only)
+        && let Ok(connection) = writer.acquire().await
+    {
+        // It is of no use whether or not it closes well.
+        let _closed = connection.close().await;
+    }
+    Ok(begun?)
 }
 
 async fn open_sqlite(options: SqliteConnectOptions) -> Result<Database, StoreError> {

@@ -1,0 +1,211 @@
+//! Configurations as they stand: what is read is what was applied, and the unique rules hold.
+
+use countersign_crypto::{SigningAlgorithm, SigningKey, random_bytes};
+use countersign_domain::change::ChangeKind;
+use countersign_domain::configurations::{AuthType, ConfigurationStatus};
+use countersign_domain::identifier::Identifier;
+use countersign_domain::ids::ConfigurationId;
+use countersign_store::{Page, StoreError, UniqueRule};
+
+use crate::world::{NOW, World, all, configuration_state, renamed, state_with_key};
+
+on_both_databases! {
+    async fn what_is_read_is_what_was_applied(world: World) {
+        let tenant_id = world.organization().await;
+        let id = ConfigurationId::from_random(random_bytes());
+        let state = configuration_state(tenant_id, id);
+        world.put(tenant_id, id, ChangeKind::ConfigurationCreate, &state).await.unwrap();
+        let mut unit = world.read().await;
+        let read = unit.configuration(tenant_id, id).await.unwrap().unwrap();
+        assert_eq!((read.tenant_id, read.id, &read.state), (tenant_id, id, &state));
+        assert_eq!((read.version, read.created_at, read.updated_at), (1, NOW, NOW));
+        let nobody = ConfigurationId::from_random([1; 16]);
+        assert_eq!(unit.configuration(tenant_id, nobody).await.unwrap(), None);
+    }
+
+    async fn configurations_are_listed_by_id_in_pages_and_by_status(world: World) {
+        let tenant_id = world.organization().await;
+        let mut ids = Vec::new();
+        for _ in 0..5 {
+            ids.push(world.configuration(tenant_id).await);
+        }
+        let suspended = world.state_of(tenant_id, ids[2]).await.suspend(NOW).unwrap();
+        world.put(tenant_id, ids[2], ChangeKind::ConfigurationSuspend, &suspended).await.unwrap();
+        ids.sort_by_key(ToString::to_string);
+        let mut unit = world.read().await;
+        let (mut after, mut seen) = (None, Vec::new());
+        loop {
+            let page = unit.configurations(tenant_id, None, &Page { after, limit: 2 }).await.unwrap();
+            after = page.last().map(|configuration| configuration.id.to_string());
+            seen.extend(page.iter().map(|configuration| configuration.id));
+            if page.len() < 2 {
+                break;
+            }
+        }
+        assert_eq!(seen, ids);
+        for (status, count) in [
+            (ConfigurationStatus::Active, 4),
+            (ConfigurationStatus::Suspended, 1),
+            (ConfigurationStatus::Deactivated, 0),
+        ] {
+            let listed = unit.configurations(tenant_id, Some(status), &all()).await.unwrap();
+            assert_eq!(listed.len(), count, "{status:?}");
+            assert!(listed.iter().all(|configuration| configuration.state.status == status));
+        }
+    }
+
+    /// `tokens.md`: an assertion selects exactly one configuration; a deactivated one is out of the way.
+    async fn the_triple_is_unique_among_living_configurations(world: World) {
+        let tenant_id = world.organization().await;
+        let first = world.configuration(tenant_id).await;
+        let taken = world.state_of(tenant_id, first).await;
+        let second = ConfigurationId::from_random(random_bytes());
+        let mut state = configuration_state(tenant_id, second);
+        state.verifier_issuer = taken.verifier_issuer.clone();
+        state.verifier_subject = taken.verifier_subject.clone();
+        let mut unit = world.read().await;
+        assert!(unit.triple_is_taken(tenant_id, second, &state).await.unwrap());
+        assert!(!unit.triple_is_taken(tenant_id, first, &taken).await.unwrap());
+        drop(unit);
+        let refused = world.put(tenant_id, second, ChangeKind::ConfigurationCreate, &state).await.unwrap_err();
+        assert_eq!(refused.unique_rule(), Some(UniqueRule::ConfigurationTriple), "{refused:?}");
+        let ended = taken.deactivate(NOW).unwrap();
+        world.put(tenant_id, first, ChangeKind::ConfigurationDeactivate, &ended).await.unwrap();
+        assert!(!world.read().await.triple_is_taken(tenant_id, second, &state).await.unwrap());
+        world.put(tenant_id, second, ChangeKind::ConfigurationCreate, &state).await.unwrap();
+    }
+
+    /// An edit can run into the rule as well as a creation.
+    async fn an_edit_cannot_take_anothers_triple(world: World) {
+        let tenant_id = world.organization().await;
+        let (first, second) = (world.configuration(tenant_id).await, world.configuration(tenant_id).await);
+        let mut state = world.state_of(tenant_id, second).await;
+        let wanted = world.state_of(tenant_id, first).await;
+        state.verifier_issuer = wanted.verifier_issuer;
+        state.verifier_subject = wanted.verifier_subject;
+        let refused = world.put(tenant_id, second, ChangeKind::ConfigurationEdit, &state).await.unwrap_err();
+        assert_eq!(refused.unique_rule(), Some(UniqueRule::ConfigurationTriple), "{refused:?}");
+    }
+
+    /// `product.md`: the audience of a third party is shared with nobody.
+    async fn a_third_party_shares_its_audience_with_nobody(world: World) {
+        let tenant_id = world.organization().await;
+        let first = world.configuration(tenant_id).await;
+        let standard = world.state_of(tenant_id, first).await;
+        let second = ConfigurationId::from_random(random_bytes());
+        let mut state = configuration_state(tenant_id, second);
+        let mut unit = world.read().await;
+        assert!(!unit.audience_is_taken(tenant_id, second, &state).await.unwrap());
+        state.auth_type = AuthType::ThirdParty;
+        assert_eq!(state.verifier_audience, standard.verifier_audience);
+        assert!(unit.audience_is_taken(tenant_id, second, &state).await.unwrap());
+        drop(unit);
+        state.verifier_audience = Identifier::parse("https://partner.example").unwrap();
+        world.put(tenant_id, second, ChangeKind::ConfigurationCreate, &state).await.unwrap();
+        let mut unit = world.read().await;
+        assert!(!unit.audience_is_taken(tenant_id, second, &state).await.unwrap());
+        let mut third = configuration_state(tenant_id, first);
+        third.verifier_audience = state.verifier_audience.clone();
+        assert!(unit.audience_is_taken(tenant_id, first, &third).await.unwrap());
+    }
+
+    /// One key, one configuration, on the whole platform, also across organizations.
+    async fn a_key_is_registered_once_on_the_platform(world: World) {
+        let (first, second) = (world.organization().await, world.organization().await);
+        let key = SigningKey::generate(SigningAlgorithm::Es256);
+        let (owner, thief) = (
+            ConfigurationId::from_random(random_bytes()),
+            ConfigurationId::from_random(random_bytes()),
+        );
+        let state = state_with_key(first, owner, &key);
+        world.put(first, owner, ChangeKind::ConfigurationCreate, &state).await.unwrap();
+        let fingerprint = state.keys[0].fingerprint_sha256.to_string();
+        let mut unit = world.read().await;
+        assert!(!unit.key_is_registered(&fingerprint, owner).await.unwrap());
+        assert!(unit.key_is_registered(&fingerprint, thief).await.unwrap());
+        drop(unit);
+        let again = state_with_key(second, thief, &key);
+        let refused = world.put(second, thief, ChangeKind::ConfigurationCreate, &again).await.unwrap_err();
+        assert_eq!(refused.unique_rule(), Some(UniqueRule::RegisteredKey), "{refused:?}");
+        // Its own configuration may be written again and again.
+        world.rename(first, owner, "still mine").await.unwrap();
+    }
+
+    async fn rsa_moduli_are_found_in_pages(world: World) {
+        let tenant_id = world.organization().await;
+        let mut moduli = Vec::new();
+        for _ in 0..3 {
+            let id = ConfigurationId::from_random(random_bytes());
+            let key = SigningKey::generate(SigningAlgorithm::Rs256);
+            moduli.push(key.public_key().rsa_modulus().unwrap().to_vec());
+            let state = state_with_key(tenant_id, id, &key);
+            world.put(tenant_id, id, ChangeKind::ConfigurationCreate, &state).await.unwrap();
+        }
+        world.configuration(tenant_id).await;
+        let mut unit = world.read().await;
+        let (mut after, mut seen) = (None, Vec::new());
+        loop {
+            let page = unit.registered_moduli(&Page { after, limit: 2 }).await.unwrap();
+            after = page.last().map(|(fingerprint, _)| fingerprint.clone());
+            seen.extend(page.iter().map(|(_, modulus)| modulus.clone()));
+            if page.len() < 2 {
+                break;
+            }
+        }
+        moduli.sort();
+        seen.sort();
+        assert_eq!(seen, moduli);
+    }
+
+    /// A row that was edited by hand is not believed; its neighbours are.
+    async fn a_row_edited_by_hand_is_not_believed(world: World) {
+        let tenant_id = world.organization().await;
+        let (id, sound) = (world.configuration(tenant_id).await, world.configuration(tenant_id).await);
+        world.leaked("ALTER TABLE configurations RENAME TO kept".to_owned()).await;
+        world.leaked("CREATE TABLE configurations AS SELECT * FROM kept".to_owned()).await;
+        let edits = [
+            "state = replace(state, 'ACTIVE', 'SUSPENDED')",
+            "status = 'DEACTIVATED'",
+            "auth_type = 'THIRD_PARTY'",
+            "issuer = 'https://evil.example'",
+            "subject = 'somebody'",
+            "audience = 'https://evil.example'",
+            "version = version + 1",
+            "change_number = change_number + 1",
+            "mac = (SELECT mac FROM kept AS k WHERE k.id <> configurations.id)",
+        ];
+        for edit in edits {
+            world.leaked(format!("UPDATE configurations SET {edit} WHERE id = '{id}'")).await;
+            let mut unit = world.read().await;
+            let read = unit.configuration(tenant_id, id).await;
+            assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{edit}: {read:?}");
+            assert!(unit.configurations(tenant_id, None, &all()).await.is_err(), "{edit}");
+            let (believed, refused) = unit.believable_configurations(tenant_id, &all()).await.unwrap();
+            assert_eq!(believed.len(), 1, "{edit}");
+            assert_eq!((believed[0].id, refused), (sound, vec![id.to_string()]), "{edit}");
+            drop(unit);
+            world.leaked("DELETE FROM configurations".to_owned()).await;
+            world.leaked("INSERT INTO configurations SELECT * FROM kept".to_owned()).await;
+            assert!(world.read().await.configuration(tenant_id, id).await.is_ok());
+        }
+    }
+
+    /// A row moved to another organization keeps its digest and is still not believed.
+    async fn a_row_moved_to_another_organization_is_not_believed(world: World) {
+        let (victim, thief) = (world.organization().await, world.organization().await);
+        let id = world.configuration(victim).await;
+        world.leaked(format!("UPDATE configurations SET tenant_id = '{thief}'")).await;
+        let read = world.read().await.configuration(thief, id).await;
+        assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{read:?}");
+    }
+
+    /// A configuration belongs to an organization that exists.
+    async fn a_configuration_needs_its_organization(world: World) {
+        let nobody = countersign_domain::ids::TenantId::from_random([3; 16]);
+        let id = ConfigurationId::from_random(random_bytes());
+        let state = renamed(configuration_state(nobody, id), "orphan");
+        let refused = world.put(nobody, id, ChangeKind::ConfigurationCreate, &state).await;
+        assert!(refused.is_err());
+        assert_eq!(world.count("SELECT COUNT(*) AS count FROM configurations").await, 0);
+    }
+}

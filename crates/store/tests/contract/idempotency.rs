@@ -1,0 +1,66 @@
+//! Kept answers: one effect per key, however often it is asked for.
+
+use countersign_store::{IdempotencyKey, StoreError};
+
+use crate::world::{NOW, World};
+
+/// How long an answer is kept.
+const DAY: i64 = 86_400;
+
+fn key(caller: &str, key: &str) -> IdempotencyKey {
+    IdempotencyKey {
+        caller: caller.to_owned(),
+        key: key.to_owned(),
+        request_digest: "d1".to_owned(),
+    }
+}
+
+on_both_databases! {
+    async fn a_kept_answer_comes_back_to_the_same_caller_only(world: World) {
+        let mut unit = world.write().await;
+        unit.keep_answer(&key("at-1", "k"), 201, "{\"é\":1}", NOW).await.unwrap();
+        unit.commit().await.unwrap();
+        let mut unit = world.read().await;
+        let kept = unit.kept_answer(&key("at-1", "k"), NOW.plus(-1)).await.unwrap().unwrap();
+        assert_eq!((kept.status, kept.body.as_str(), kept.request_digest.as_str()), (201, "{\"é\":1}", "d1"));
+        assert_eq!(unit.kept_answer(&key("at-2", "k"), NOW.plus(-1)).await.unwrap(), None);
+        assert_eq!(unit.kept_answer(&key("at-1", "other"), NOW.plus(-1)).await.unwrap(), None);
+    }
+
+    async fn a_second_answer_under_the_key_is_a_collision(world: World) {
+        let mut unit = world.write().await;
+        unit.keep_answer(&key("at-1", "k"), 201, "first", NOW).await.unwrap();
+        unit.commit().await.unwrap();
+        let mut unit = world.write().await;
+        let refused = unit.keep_answer(&key("at-1", "k"), 201, "second", NOW.plus(1)).await;
+        assert!(matches!(refused, Err(StoreError::Collision)), "{refused:?}");
+    }
+
+    /// At every second an answer is either found or can be replaced, never neither.
+    async fn an_old_answer_is_replaced_and_no_second_is_between(world: World) {
+        for age in [DAY - 1, DAY, DAY + 1] {
+            let mut unit = world.write().await;
+            unit.keep_answer(&key("at-1", "k"), 201, "first", NOW).await.unwrap();
+            let later = NOW.plus(age);
+            let found = unit.kept_answer(&key("at-1", "k"), later.plus(-DAY)).await.unwrap().is_some();
+            let replaced = unit.keep_answer(&key("at-1", "k"), 200, "second", later).await.is_ok();
+            assert_eq!((found, replaced), (age < DAY, age >= DAY), "{age}");
+        }
+    }
+
+    async fn old_answers_are_forgotten(world: World) {
+        let mut unit = world.write().await;
+        unit.keep_answer(&key("at-1", "old"), 200, "", NOW).await.unwrap();
+        unit.keep_answer(&key("at-1", "new"), 200, "", NOW.plus(10)).await.unwrap();
+        assert_eq!(unit.forget_answers(NOW.plus(10)).await.unwrap(), 1);
+        assert!(unit.kept_answer(&key("at-1", "new"), NOW).await.unwrap().is_some());
+    }
+
+    /// The answer is kept exactly when the effect is.
+    async fn a_dropped_transaction_keeps_no_answer(world: World) {
+        let mut unit = world.write().await;
+        unit.keep_answer(&key("at-1", "k"), 201, "first", NOW).await.unwrap();
+        drop(unit);
+        assert_eq!(world.read().await.kept_answer(&key("at-1", "k"), NOW.plus(-1)).await.unwrap(), None);
+    }
+}
