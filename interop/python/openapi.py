@@ -20,6 +20,8 @@ CHECKS = [
     "response_headers_conformance",
     "response_schema_conformance",
     "unsupported_method",
+    "allow_header_conformance",
+    "negative_data_rejection",
     "ignored_auth",
 ]
 
@@ -66,8 +68,8 @@ def main():
         problems = [*case.iter("failure"), *case.iter("error")]
         if problems:
             failures += 1
-            text = " ".join((problems[0].get("message") or problems[0].text or "").split())
-            print(f"not ok {name}: {text[:300]}")
+            text = " ".join(f"{problems[0].get('message') or ''} {problems[0].text or ''}".split())
+            print(f"not ok {name}: {text[:400]}")
         elif case.find("skipped") is not None:
             print(f"skipped: {name}: {' '.join((case.find('skipped').get('message') or '').split())}")
         else:

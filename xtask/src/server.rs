@@ -36,7 +36,14 @@ pub(crate) fn start(root: &Path, name: &str, log: &Path) -> Result<Server, Strin
     let output =
         std::fs::File::create(log).map_err(|error| format!("{}: {error}", log.display()))?;
     let errors = output.try_clone().map_err(|error| error.to_string())?;
-    let child = Command::new(&binary)
+    let mut serve = Command::new(&binary);
+    // What the shell has set for another instance must not reach this one.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("COUNTERSIGN_") {
+            serve.env_remove(name);
+        }
+    }
+    let child = serve
         .args([
             "serve",
             "--listen",

@@ -192,7 +192,9 @@ impl<'a> Generator<'a> {
     fn begin(&mut self, now: Instant) -> Result<(), String> {
         self.first_due = now;
         if self.plan.pace == Pace::Closed {
-            while let Some(number) = self.idle.pop() {
+            while !self.is_exhausted()
+                && let Some(number) = self.idle.pop()
+            {
                 self.ask(number, now)?;
             }
         }
@@ -369,6 +371,19 @@ mod tests {
         assert_eq!((outcome.successes, outcome.failures), (50, 0));
         assert_eq!(outcome.latencies.len(), 50);
         assert_eq!(responder.answered.load(Ordering::Relaxed), 50);
+    }
+
+    #[test]
+    fn connections_for_which_there_is_no_request_stay_idle() {
+        let responder = responder::start(Manners::default());
+        let requests = requests(3);
+        let plan = Plan {
+            supply: Supply::Once,
+            connections: 8,
+            warm_up: Duration::ZERO,
+            ..plan(&responder, &requests)
+        };
+        assert_eq!(run(&plan, no_probe).unwrap().successes, 3);
     }
 
     #[test]
