@@ -46,7 +46,7 @@ impl MonotonicClock {
     /// The time now, for issuing.
     ///
     /// # Errors
-    /// [`SteppedBack`] when the clock has stepped back by more than [`TOLERATED_STEP_BACK`].
+    /// [`SteppedBack`] when the clock has stepped back by more than 30 seconds.
     pub fn now_for_issuing(&self) -> Result<UnixTime, SteppedBack> {
         let now = self.clock.now().seconds();
         let before = self.high_water.fetch_max(now, Ordering::Relaxed);

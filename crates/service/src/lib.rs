@@ -1,7 +1,7 @@
 //! What the server does: one use case, one transaction, one answer.
 //!
-//! A [`Service`] is made once by the binary and shared by every request. Reading order: [`exchange`] for the token path,
-//! [`changes`] for the change path.
+//! A [`Service`] is made once by the binary and shared by every request. Reading order: `exchange` for the token path,
+//! `changes` for the change path.
 
 mod access;
 mod activity;

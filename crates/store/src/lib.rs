@@ -1,7 +1,7 @@
 //! What is remembered: SQL written once, two databases behind it.
 //!
 //! Every method names its organization where it has one. Writes to governed data go through
-//! [`changes`] alone, which takes an `AuthorizedChange` that only the change engine can make.
+//! `changes` alone, which takes an `AuthorizedChange` that only the change engine can make.
 
 mod activity;
 mod api_tokens;

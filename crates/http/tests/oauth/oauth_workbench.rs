@@ -1,6 +1,7 @@
 //! The workbench and the token endpoint never disagree: what `explain` says of an assertion is what happens to it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use axum::http::Method;
 use countersign_domain::api_tokens::ApiRole;
@@ -252,7 +253,7 @@ async fn recorded(world: &World, token: &str, expected: usize) -> HashMap<String
         if found.len() >= expected {
             return found;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
@@ -292,7 +293,10 @@ async fn agree(cases: &[Case], outcomes: &mut HashMap<String, usize>) {
             }
         }
     }
-    let recorded = recorded(&world, &token, refusals).await;
+    let recorded = recorded(&world, &token, refusals);
+    let recorded = tokio::time::timeout(Duration::from_secs(30), recorded)
+        .await
+        .expect("every refusal reaches the activity");
     for (correlation_id, said, case) in refused {
         assert_eq!(recorded[&correlation_id], said, "{case:?}");
         *outcomes.entry(said).or_default() += 1;

@@ -1,6 +1,7 @@
 //! Section G: the answer and the access token in it.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use countersign_domain::api_tokens::ApiRole;
 use countersign_domain::configurations::ConfigurationEdit;
@@ -290,13 +291,19 @@ async fn g8_a_token_of_the_old_key_is_active_until_it_ends_and_none_has_anything
     );
     world.server.clock.advance(100);
     world = world.restarted().await;
-    let new = loop {
-        let token = issue(&world).await.access_token();
-        if header(&token)["kid"] != old {
-            break token;
+    // The next key takes over in the background.
+    let takes_over = async {
+        loop {
+            let token = issue(&world).await.access_token();
+            if header(&token)["kid"] != old {
+                return token;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     };
+    let new = tokio::time::timeout(Duration::from_secs(10), takes_over)
+        .await
+        .expect("the next key takes over when its time has come");
     let program = world
         .server
         .api_token(Some(&world.acme), ApiRole::Introspector)
