@@ -60,6 +60,15 @@ fn bench(root: &Path, names: &[&str]) -> Result<bool, String> {
     if !root.join("crates/bench/Cargo.toml").exists() {
         return Err("there is no crates/bench in this clone: nothing to measure".to_owned());
     }
+    // What is measured is the server as it stands, not one built earlier.
+    let built = Command::new("cargo")
+        .args(["build", "--release", "--package", "countersign"])
+        .current_dir(root)
+        .status()
+        .map_err(|error| format!("cannot start cargo: {error}"))?;
+    if !built.success() {
+        return Ok(false);
+    }
     Command::new("cargo")
         .args(["run", "--release", "--package", "countersign-bench", "--"])
         .args(names)

@@ -191,6 +191,16 @@ impl Service {
         if let Some(token) = self.callers.find(digest, now) {
             return Ok(Some(Caller(Identity::Token(token))));
         }
+        // Boxed: what is rarely needed must not make the future of every request large.
+        Box::pin(self.look_up(digest, now)).await
+    }
+
+    /// Looks the digest of an API token up in the store.
+    async fn look_up(
+        &self,
+        digest: Digest32,
+        now: UnixTime,
+    ) -> Result<Option<Caller>, ServiceError> {
         let age = self.callers.age();
         let found = self
             .store()

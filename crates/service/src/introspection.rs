@@ -228,7 +228,7 @@ impl Service {
                     client_id,
                     correlation_id,
                 };
-                let proven = self.prove_client(tenant_id, request).await;
+                let proven = Box::pin(self.prove_client(tenant_id, request)).await;
                 if let Err(error) = &proven {
                     self.note_refusal(tenant_id, correlation_id, error);
                 }
@@ -270,12 +270,15 @@ impl Service {
         let Some((random, row)) = self.ledger().place(&read.jti) else {
             return Ok(None);
         };
-        let recorded = self.store().issuance(row).await.map_err(|error| {
-            tracing::error!(error = %error, "the issuance record cannot be read");
-            IntrospectionError::Unavailable {
-                retry_after: crate::RETRY_AFTER,
-            }
-        })?;
+        // Boxed: only the first look at a token needs it.
+        let recorded = Box::pin(self.store().issuance(row))
+            .await
+            .map_err(|error| {
+                tracing::error!(error = %error, "the issuance record cannot be read");
+                IntrospectionError::Unavailable {
+                    retry_after: crate::RETRY_AFTER,
+                }
+            })?;
         let same = recorded.is_some_and(|recorded| {
             recorded.jti == random
                 && recorded.tenant == *organization.tenant_id.as_bytes()

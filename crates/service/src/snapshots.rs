@@ -165,6 +165,16 @@ impl Snapshots {
         {
             return Ok(None);
         }
+        // Boxed: what is rarely needed must not make the future of every request large.
+        Box::pin(self.load_once(tenant_id, now)).await
+    }
+
+    /// Loads an organization; of several requests that need it, one does the work.
+    async fn load_once(
+        &self,
+        tenant_id: TenantId,
+        now: UnixTime,
+    ) -> Result<Option<Arc<OrganizationSnapshot>>, ServiceError> {
         let gate = {
             let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(loading.entry(tenant_id).or_default())
