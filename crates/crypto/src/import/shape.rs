@@ -21,7 +21,7 @@ const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
 const OID: u8 = 0x06;
 const SEQUENCE: u8 = 0x30;
-/// [0] EXPLICIT: the version of a certificate, the attributes of a request.
+/// `[0]` EXPLICIT: the version of a certificate, the attributes of a request.
 const CONTEXT_0: u8 = 0xa0;
 
 /// Whether raw octets are meant as DER: they begin like a SEQUENCE and are not text.
