@@ -28,8 +28,6 @@ pub struct AccessTokenClaims<'a> {
     pub iat: i64,
     /// When it ends, in seconds since 1970.
     pub exp: i64,
-    /// Its own identifier, with 128 random bits.
-    pub jti: &'a str,
     /// The account that it is bound to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<&'a str>,
@@ -44,12 +42,7 @@ pub struct AccessTokenClaims<'a> {
 impl<'a> AccessTokenClaims<'a> {
     /// The claims for what was granted.
     #[must_use]
-    pub fn new(
-        configuration: &'a Configuration,
-        grant: &'a Grant,
-        jti: &'a str,
-        now: UnixTime,
-    ) -> Self {
+    pub fn new(configuration: &'a Configuration, grant: &'a Grant, now: UnixTime) -> Self {
         Self {
             iss: configuration.state.signer_issuer.as_str(),
             aud: configuration.state.signer_audience.as_str(),
@@ -59,10 +52,37 @@ impl<'a> AccessTokenClaims<'a> {
             scope: to_scope(grant.scope()),
             iat: now.seconds(),
             exp: grant.expires_at().seconds(),
-            jti,
             uid: grant.uid(),
             external_account_id: grant.external_account_id(),
             custom: grant.custom(),
         }
     }
+
+    /// The claims set as JSON. The `jti` comes last and is made from everything before it, so that it can name this very
+    /// content.
+    ///
+    /// # Errors
+    /// When the claims cannot be written as JSON.
+    pub fn to_json(&self, jti: impl FnOnce(&[u8]) -> String) -> serde_json::Result<Vec<u8>> {
+        let mut json = serde_json::to_vec(self)?;
+        json.pop();
+        let jti = jti(&json);
+        json.extend_from_slice(JTI_MEMBER);
+        json.extend_from_slice(jti.as_bytes());
+        json.extend_from_slice(b"\"}");
+        Ok(json)
+    }
+}
+
+/// How the last member of every claims set begins.
+const JTI_MEMBER: &[u8] = b",\"jti\":\"";
+
+/// The content that a `jti` was made from: everything before it in a claims set that [`AccessTokenClaims::to_json`] has
+/// written; `None` for any other text.
+#[must_use]
+pub fn content_before_jti<'a>(payload: &'a [u8], jti: &str) -> Option<&'a [u8]> {
+    payload
+        .strip_suffix(b"\"}")?
+        .strip_suffix(jti.as_bytes())?
+        .strip_suffix(JTI_MEMBER)
 }

@@ -130,7 +130,8 @@ impl Service {
         let granted = grant::decide(&assertion, &organization.state(), request.scope, now, trace)
             .map_err(ExchangeError::Refused)?;
         let recorded = self.record(&assertion, granted.expires_at(), now).await?;
-        sign(&organization, &assertion, &granted, &recorded, now)
+        let jti = |content: &[u8]| self.ledger().jti(&recorded, content);
+        sign(&organization, &assertion, &granted, jti, now)
     }
 
     /// Checks 1 to 11.
@@ -247,17 +248,18 @@ impl Service {
     }
 }
 
-/// Signs the token. Nothing but a [`Recorded`] leads here.
+/// Signs the token. `jti` comes from the ledger, which makes one only out of a record.
 fn sign(
     organization: &OrganizationSnapshot,
     assertion: &AcceptedAssertion,
     granted: &Grant,
-    recorded: &Recorded,
+    jti: impl FnOnce(&[u8]) -> String,
     now: UnixTime,
 ) -> Result<IssuedToken, ExchangeError> {
     let trusted = assertion.configuration();
-    let claims = AccessTokenClaims::new(trusted.configuration(), granted, recorded.jti(), now);
-    let claims = serde_json::to_vec(&claims).map_err(|_| ExchangeError::Fault)?;
+    let claims = AccessTokenClaims::new(trusted.configuration(), granted, now)
+        .to_json(jti)
+        .map_err(|_| ExchangeError::Fault)?;
     let keyring = organization.keyring();
     let signer = keyring.current().ok_or(ExchangeError::Fault)?;
     Ok(IssuedToken {

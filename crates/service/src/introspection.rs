@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use countersign_crypto::{Digest32, TokenType, UnverifiedJws, sha256};
+use countersign_crypto::{Digest32, TokenType, UnverifiedJws, b64, sha256};
+use countersign_domain::access_token::content_before_jti;
 use countersign_domain::assertion::Flow;
 use countersign_domain::assertion::Trace;
 use countersign_domain::configurations::{AuthType, ConfigurationStatus};
@@ -267,7 +268,10 @@ impl Service {
         let Some(read) = read_token(organization, token) else {
             return Ok(None);
         };
-        let Some((random, row)) = self.ledger().place(&read.jti) else {
+        let place = content_of(token, &read.jti, |content| {
+            self.ledger().place(&read.jti, content)
+        });
+        let Some((random, row)) = place else {
             return Ok(None);
         };
         // Boxed: only the first look at a token needs it.
@@ -292,6 +296,12 @@ impl Service {
         self.verified.keep(digest, &read);
         Ok(Some(read))
     }
+}
+
+/// Hands the content that a token's `jti` was made from to `place`; nothing for a token that was not written here.
+fn content_of<T>(token: &str, jti: &str, place: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
+    let payload = b64::decode_canonical(token.split('.').nth(1)?).ok()?;
+    place(content_before_jti(&payload, jti)?)
 }
 
 /// Type, signature by a published key, and the claims that every token of ours has.

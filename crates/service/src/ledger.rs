@@ -22,15 +22,8 @@ const GROUP: usize = 512;
 /// An issuance that is on disk: the value that signing requires.
 #[derive(Debug)]
 pub struct Recorded {
-    jti: String,
-}
-
-impl Recorded {
-    /// The `jti` of the access token.
-    #[must_use]
-    pub fn jti(&self) -> &str {
-        &self.jti
-    }
+    random: [u8; 16],
+    row: i64,
 }
 
 /// Why an issuance was not recorded.
@@ -102,9 +95,7 @@ impl Ledger {
         let (done, written) = oneshot::channel();
         slot.send(Waiting { row, done });
         let id = written.await.map_err(|_| NotRecorded::Unavailable)??;
-        Ok(Recorded {
-            jti: self.jti(random, id),
-        })
+        Ok(Recorded { random, row: id })
     }
 
     /// Whether the assertion has been used, without using it. Only the embedded database can tell ahead of time.
@@ -116,31 +107,31 @@ impl Ledger {
             .is_some_and(|memory| accepted.is_single_use() && memory.is_used(key, now))
     }
 
-    /// The `jti` of an access token: 128 random bits, and the row, masked so that it tells nothing about volume.
-    fn jti(&self, random: [u8; 16], id: i64) -> String {
+    /// The `jti` of an access token with this content: 128 random bits, and the row, masked. The mask is made from the
+    /// content, so a `jti` under another content leads to no row; and it hides how many tokens are issued.
+    #[must_use]
+    pub fn jti(&self, recorded: &Recorded, content: &[u8]) -> String {
         let mut octets = [0; 24];
-        octets[..16].copy_from_slice(&random);
-        octets[16..].copy_from_slice(&(id ^ self.masked(random)).to_be_bytes());
+        octets[..16].copy_from_slice(&recorded.random);
+        let row = recorded.row ^ self.masked(recorded.random, content);
+        octets[16..].copy_from_slice(&row.to_be_bytes());
         b64::encode(octets)
     }
 
-    /// The random half and the row that a `jti` names; `None` when it is none of ours.
+    /// The random half and the row that a `jti` under this content names; `None` when it is none of ours.
     #[must_use]
-    pub fn place(&self, jti: &str) -> Option<([u8; 16], i64)> {
+    pub fn place(&self, jti: &str, content: &[u8]) -> Option<([u8; 16], i64)> {
         let octets: [u8; 24] = b64::decode_canonical(jti).ok()?.try_into().ok()?;
         let (random, row) = octets.split_at(16);
         let random: [u8; 16] = random.try_into().ok()?;
-        Some((
-            random,
-            i64::from_be_bytes(row.try_into().ok()?) ^ self.masked(random),
-        ))
+        let row = i64::from_be_bytes(row.try_into().ok()?);
+        Some((random, row ^ self.masked(random, content)))
     }
 
-    fn masked(&self, random: [u8; 16]) -> i64 {
-        let bytes = self.mask.digest128(&random).to_be_bytes();
-        i64::from_be_bytes([
-            bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7],
-        ])
+    fn masked(&self, random: [u8; 16], content: &[u8]) -> i64 {
+        let digest = self.mask.digest128(&[&random[..], content].concat());
+        let [a, b, c, d, e, f, g, h, ..] = digest.to_be_bytes();
+        i64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
 }
 

@@ -42,7 +42,13 @@ impl StolenKey {
     /// Signs claims as the server would.
     #[must_use]
     pub fn forge(&self, claims: &serde_json::Value) -> String {
+        self.forge_text(&claims.to_string())
+    }
+
+    /// Signs the text of a claims set as it stands.
+    #[must_use]
+    pub fn forge_text(&self, claims: &str) -> String {
         let signer = JwsSigner::new(self.key.clone(), Some("at+jwt"), Some(&self.kid));
-        signer.sign(claims.to_string().as_bytes())
+        signer.sign(claims.as_bytes())
     }
 }

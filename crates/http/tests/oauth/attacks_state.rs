@@ -374,6 +374,35 @@ async fn attack_22_a_token_forged_with_the_real_key_is_inactive_without_an_issua
 }
 
 #[tokio::test]
+async fn attack_22_a_forged_token_cannot_borrow_the_record_of_a_real_one() {
+    let world = World::start().await;
+    let server = &world.server;
+    let program = server
+        .api_token(Some(&world.acme), ApiRole::Introspector)
+        .await;
+    let stolen = StolenKey::of(server, &world.acme).await;
+    let real = server
+        .token(&world.acme, world.assertion().sign())
+        .await
+        .access_token();
+    let answer = server.introspect(&world.acme, &program, &real).await;
+    assert_eq!(answer.json()["active"], true);
+
+    let mut claims = answer.json();
+    let members = claims.as_object_mut().unwrap();
+    members.remove("active");
+    members.remove("token_type");
+    let jti = members.remove("jti").unwrap();
+    members.insert("uid".to_owned(), json!("somebody-else"));
+    // As the server writes it: the jti last.
+    let text = claims.to_string();
+    let text = format!("{},\"jti\":{jti}}}", text.strip_suffix('}').unwrap());
+    let forged = stolen.forge_text(&text);
+    let answer = server.introspect(&world.acme, &program, &forged).await;
+    assert_eq!(answer.text(), INACTIVE);
+}
+
+#[tokio::test]
 async fn attack_22_an_emergency_rotation_ends_at_once_whatever_the_key_has_signed() {
     let world = World::start().await;
     let server = &world.server;
