@@ -3,11 +3,17 @@
 
 use libfuzzer_sys::fuzz_target;
 
+#[path = "../../crates/http/src/form/parameters.rs"]
+mod parameters;
+
 fuzz_target!(|body: &[u8]| {
-    if let Some(parameters) = countersign_http::parse_form(body) {
-        for (position, (name, value)) in parameters.iter().enumerate() {
-            assert!(!value.is_empty() && !value.contains('\0'));
-            assert!(name == "resource" || parameters[..position].iter().all(|(earlier, _)| earlier != name));
+    match parameters::parse(body) {
+        Ok(found) => {
+            for (position, (name, value)) in found.iter().enumerate() {
+                assert!(!value.is_empty() && !value.contains('\0'));
+                assert!(name == "resource" || found[..position].iter().all(|(earlier, _)| earlier != name));
+            }
         }
+        Err(malformed) => assert!(!malformed.sentence().is_empty()),
     }
 });

@@ -1,5 +1,7 @@
 //! `application/x-www-form-urlencoded`, read strictly (RFC 6749 §3.2 and appendix B).
 
+mod parameters;
+
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderValue, header};
@@ -11,12 +13,6 @@ use crate::oauth_error::OAuthError;
 
 /// The largest form, in bytes.
 const MAX_BODY: usize = 64 * 1024;
-
-/// The most parameters.
-const MAX_PARAMETERS: usize = 100;
-
-/// The one parameter that may be repeated (RFC 8707 §2).
-const REPEATABLE: &str = "resource";
 
 /// The parameters of a form, decoded; empty ones are left out (RFC 6749 §3.2).
 #[derive(Debug, Default)]
@@ -41,38 +37,10 @@ impl Form {
     }
 
     fn parse(body: &[u8]) -> Result<Self, OAuthError> {
-        let mut seen: Vec<(String, String)> = Vec::with_capacity(8);
-        for pair in body
-            .split(|byte| *byte == b'&')
-            .filter(|pair| !pair.is_empty())
-        {
-            if seen.len() == MAX_PARAMETERS {
-                return Err(OAuthError::invalid_request(
-                    "The form has more than 100 parameters.",
-                ));
-            }
-            let split = pair
-                .iter()
-                .position(|byte| *byte == b'=')
-                .unwrap_or(pair.len());
-            let (name, value) = (
-                decode(&pair[..split])?,
-                decode(pair.get(split + 1..).unwrap_or_default())?,
-            );
-            if name != REPEATABLE && seen.iter().any(|(known, _)| *known == name) {
-                return Err(OAuthError::invalid_request("A parameter is sent twice."));
-            }
-            seen.push((name, value));
-        }
-        seen.retain(|(_, value)| !value.is_empty());
-        Ok(Self(seen))
+        parameters::parse(body)
+            .map(Self)
+            .map_err(|malformed| OAuthError::invalid_request(malformed.sentence()))
     }
-}
-
-/// The parameters of a form, or nothing when it breaks a rule: the parser by itself, for fuzzing.
-#[must_use]
-pub fn parse_form(body: &[u8]) -> Option<Vec<(String, String)>> {
-    Form::parse(body).ok().map(|form| form.0)
 }
 
 impl<S: Send + Sync> FromRequest<S> for Form {
@@ -130,35 +98,6 @@ fn is_form(content_type: &HeaderValue) -> bool {
                 }
                 _ => true,
             })
-}
-
-/// Percent-decoding, once and without mercy.
-fn decode(text: &[u8]) -> Result<String, OAuthError> {
-    let malformed =
-        || OAuthError::invalid_request("A parameter is not well-formed percent-encoded UTF-8.");
-    let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text.iter();
-    while let Some(byte) = rest.next() {
-        octets.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let high = rest.next().and_then(hex_digit).ok_or_else(malformed)?;
-                let low = rest.next().and_then(hex_digit).ok_or_else(malformed)?;
-                high << 4 | low
-            }
-            other => *other,
-        });
-    }
-    if octets.contains(&0) {
-        return Err(malformed());
-    }
-    String::from_utf8(octets).map_err(|_| malformed())
-}
-
-fn hex_digit(byte: &u8) -> Option<u8> {
-    char::from(*byte)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]

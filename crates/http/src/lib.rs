@@ -20,7 +20,6 @@ use axum::extract::DefaultBodyLimit;
 use countersign_service::Service;
 
 pub use admin::openapi_json;
-pub use form::parse_form;
 pub use operations::metrics_router;
 pub use server::{Limits, bind, bind_all, serve};
 
