@@ -4,6 +4,8 @@
 //! quorum the same request waits. Either way, what reaches the store is an [`AuthorizedChange`], and only
 //! [`authorize`] makes one.
 
+mod state;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -13,6 +15,8 @@ use serde_json::Value;
 
 use crate::ids::{ApiTokenId, ChangeRequestId, TenantId};
 use crate::time::UnixTime;
+
+pub use state::ChangeState;
 
 /// Separates the digest of a change from every other digest.
 const CHANGE_LABEL: &[u8] = b"countersign/change/v1\0";
@@ -317,100 +321,6 @@ impl Change {
 #[must_use]
 pub fn state_digest(canonical: &[u8]) -> Digest32 {
     sha256(&[canonical])
-}
-
-/// Where a change request stands (C5). Terminal states absorb: nothing leads out of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum ChangeState {
-    /// It took effect.
-    Applied {
-        /// When.
-        at: UnixTime,
-    },
-    /// It was withdrawn, or its maker lost the right.
-    Canceled {
-        /// When.
-        at: UnixTime,
-        /// Why.
-        reason: String,
-    },
-    /// Nobody decided in time.
-    Expired {
-        /// When.
-        at: UnixTime,
-    },
-    /// A guard refused it when it was to be applied.
-    Failed {
-        /// When.
-        at: UnixTime,
-        /// The code of the refusal.
-        reason: String,
-    },
-    /// It waits for approvals.
-    Pending,
-    /// A checker refused it.
-    Rejected {
-        /// When.
-        at: UnixTime,
-        /// Why.
-        reason: String,
-    },
-    /// Its base moved.
-    Superseded {
-        /// When.
-        at: UnixTime,
-    },
-}
-
-impl ChangeState {
-    /// The name on the wire and in the database.
-    #[must_use]
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Applied { .. } => "applied",
-            Self::Canceled { .. } => "canceled",
-            Self::Expired { .. } => "expired",
-            Self::Failed { .. } => "failed",
-            Self::Pending => "pending",
-            Self::Rejected { .. } => "rejected",
-            Self::Superseded { .. } => "superseded",
-        }
-    }
-
-    /// Whether nothing can happen to the request any more.
-    #[must_use]
-    pub const fn is_terminal(&self) -> bool {
-        !matches!(self, Self::Pending)
-    }
-
-    /// When it was closed, if it is.
-    #[must_use]
-    pub const fn closed_at(&self) -> Option<UnixTime> {
-        match self {
-            Self::Applied { at }
-            | Self::Canceled { at, .. }
-            | Self::Expired { at }
-            | Self::Failed { at, .. }
-            | Self::Rejected { at, .. }
-            | Self::Superseded { at } => Some(*at),
-            Self::Pending => None,
-        }
-    }
-
-    /// Why it was closed, where a reason belongs to the state.
-    #[must_use]
-    pub fn close_reason(&self) -> Option<&str> {
-        match self {
-            Self::Canceled { reason, .. }
-            | Self::Failed { reason, .. }
-            | Self::Rejected { reason, .. } => Some(reason),
-            Self::Applied { .. }
-            | Self::Expired { .. }
-            | Self::Pending
-            | Self::Superseded { .. } => None,
-        }
-    }
 }
 
 /// A change request as it is remembered.
