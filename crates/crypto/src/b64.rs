@@ -1,7 +1,13 @@
 //! Base64url without padding, one encoding per octet string (RFC 7515 §2, RFC 4648 §3.5).
 
+use std::sync::LazyLock;
+
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::Simd;
+use base64::engine::general_purpose::NO_PAD;
+
+/// The engine asks the processor once what it can do.
+static URL_SAFE_NO_PAD: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(NO_PAD));
 
 /// The text is not the one canonical base64url encoding of any octet string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

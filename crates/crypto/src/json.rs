@@ -3,11 +3,11 @@
 //! RFC 8259 leaves duplicate members, huge numbers and deep nesting to the reader, and two readers that differ are
 //! an attack. Here a duplicate member is refused at every depth, also when it hides behind escapes.
 
-use std::cell::RefCell;
-use std::fmt;
+mod reader;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+
+use reader::Reader;
 
 /// How large a document may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,8 +122,7 @@ impl StrictObject {
             Some(_) => return Err(JsonRefusal::NotAnObject),
             None => return Err(JsonRefusal::Malformed),
         }
-        scan(text.as_bytes(), limits)?;
-        build(text, limits).map(Self)
+        Reader::new(text, limits).object().map(Self)
     }
 
     /// The value of a member.
@@ -154,201 +153,6 @@ impl StrictObject {
     #[must_use]
     pub fn into_members(self) -> Map<String, Value> {
         self.0
-    }
-}
-
-/// Bounds what costs memory or precision, before anything is built. It knows strings, brackets and numbers; the
-/// grammar is left to the parser.
-fn scan(text: &[u8], limits: Limits) -> Result<(), JsonRefusal> {
-    let (mut at, mut depth) = (0, 0usize);
-    while let Some(&octet) = text.get(at) {
-        match octet {
-            b'"' => at = end_of_string(text, at + 1),
-            b'{' | b'[' => {
-                depth += 1;
-                if depth > limits.depth {
-                    return Err(JsonRefusal::TooDeep);
-                }
-                at += 1;
-            }
-            b'}' | b']' => {
-                depth = depth.saturating_sub(1);
-                at += 1;
-            }
-            b'0'..=b'9' => {
-                let is_number =
-                    |octet: &u8| matches!(octet, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
-                let length = text[at..]
-                    .iter()
-                    .take_while(|octet| is_number(octet))
-                    .count();
-                check_number(&text[at..at + length], limits)?;
-                at += length;
-            }
-            _ => at += 1,
-        }
-    }
-    Ok(())
-}
-
-/// The index after the closing quote, or the end of an unterminated string.
-fn end_of_string(text: &[u8], mut at: usize) -> usize {
-    while let Some(&octet) = text.get(at) {
-        match octet {
-            b'"' => return at + 1,
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
-    at
-}
-
-fn check_number(number: &[u8], limits: Limits) -> Result<(), JsonRefusal> {
-    if number.iter().filter(|octet| octet.is_ascii_digit()).count() > limits.digits {
-        return Err(JsonRefusal::NumberTooLong);
-    }
-    let Some(exponent) = number.iter().position(|octet| matches!(octet, b'e' | b'E')) else {
-        return Ok(());
-    };
-    // What does not parse here breaks the grammar, and the parser says so.
-    let value = std::str::from_utf8(number)
-        .ok()
-        .and_then(|number| number.parse::<f64>().ok());
-    let is_zero = number[..exponent]
-        .iter()
-        .all(|octet| matches!(octet, b'0' | b'.'));
-    match value {
-        Some(value) if value.is_infinite() || (value == 0.0 && !is_zero) => {
-            Err(JsonRefusal::NumberOutOfRange)
-        }
-        _ => Ok(()),
-    }
-}
-
-fn build(text: &str, limits: Limits) -> Result<Map<String, Value>, JsonRefusal> {
-    let refusal = RefCell::new(None);
-    let mut parser = serde_json::Deserializer::from_str(text);
-    let object = Strict {
-        limits,
-        refusal: &refusal,
-    }
-    .deserialize(&mut parser);
-    match object.and_then(|object| parser.end().map(|()| object)) {
-        Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => Err(JsonRefusal::NotAnObject),
-        Err(_) => Err(refusal.into_inner().unwrap_or(JsonRefusal::Malformed)),
-    }
-}
-
-/// Builds a value while it watches names and lengths. serde's errors are text, so the reason goes by the side.
-#[derive(Clone, Copy)]
-struct Strict<'r> {
-    limits: Limits,
-    refusal: &'r RefCell<Option<JsonRefusal>>,
-}
-
-impl Strict<'_> {
-    fn refuse<T, E: serde::de::Error>(self, refusal: JsonRefusal) -> Result<T, E> {
-        let error = E::custom("");
-        self.refusal.replace(Some(refusal));
-        Err(error)
-    }
-
-    fn bounded<E: serde::de::Error>(self, text: &str) -> Result<String, E> {
-        if text.len() > self.limits.string {
-            return self.refuse(JsonRefusal::StringTooLong);
-        }
-        Ok(text.to_owned())
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-/// Reads a member name, which has the same bound as any string.
-struct Name<'r>(Strict<'r>);
-
-impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = String;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name<'_> {
-    type Value = String;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member name")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<String, E> {
-        self.0.bounded(name)
-    }
-}
-
-impl<'de> Visitor<'de> for Strict<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        let number = serde_json::Number::from_f64(value);
-        number
-            .map(Value::Number)
-            .ok_or_else(|| E::custom("not finite"))
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
-        self.bounded(text).map(Value::String)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut array = Vec::new();
-        while let Some(item) = items.next_element_seed(self)? {
-            array.push(item);
-        }
-        Ok(Value::Array(array))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some(name) = members.next_key_seed(Name(self))? {
-            if object.len() == self.limits.members {
-                return self.refuse(JsonRefusal::TooManyMembers);
-            }
-            if object.contains_key(&name) {
-                let name = name.chars().take(64).collect::<String>().into_boxed_str();
-                return self.refuse(JsonRefusal::DuplicateMember { name });
-            }
-            let value = members.next_value_seed(self)?;
-            object.insert(name, value);
-        }
-        Ok(Value::Object(object))
     }
 }
 

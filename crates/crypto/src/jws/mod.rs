@@ -200,9 +200,11 @@ fn split(text: &str) -> Result<(&str, &str, &str), JwsRefusal> {
     if text.len() > MAX_JWS_OCTETS {
         return Err(JwsRefusal::TooLong);
     }
-    let allowed =
-        |octet: u8| matches!(octet, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
-    if !text.bytes().all(allowed) {
+    // Without a branch for each octet, the compiler looks at many at once.
+    let allowed = |octet: u8| {
+        octet.is_ascii_alphanumeric() | (octet == b'-') | (octet == b'_') | (octet == b'.')
+    };
+    if !text.bytes().fold(true, |all, octet| all & allowed(octet)) {
         return Err(JwsRefusal::CharacterNotAllowed);
     }
     let mut segments = text.split('.');
