@@ -4,46 +4,42 @@ mod parameters;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use countersign_domain::ids::CorrelationId;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-use crate::headers::correlation_id;
+use crate::front::correlation_id;
 use crate::oauth_error::OAuthError;
+use parameters::Parameter;
 
 /// The largest form, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 
-/// The parameters of a form, decoded; empty ones are left out (RFC 6749 §3.2).
-#[derive(Debug, Default)]
-pub(crate) struct Form(Vec<(String, String)>);
+/// A request with a form: its head, and its body, read whole.
+pub(crate) struct Posted {
+    /// The head.
+    pub(crate) parts: Parts,
+    body: Bytes,
+}
 
-impl Form {
-    /// The value of a parameter.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+impl Posted {
+    /// Ties the answer to the log.
+    pub(crate) fn correlation_id(&self) -> CorrelationId {
+        correlation_id(&self.parts.extensions)
     }
 
-    /// Every value of a parameter that may be repeated.
-    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
-        self.0
-            .iter()
-            .filter(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
-            .collect()
-    }
-
-    fn parse(body: &[u8]) -> Result<Self, OAuthError> {
-        parameters::parse(body)
-            .map(Self)
-            .map_err(|malformed| OAuthError::invalid_request(malformed.sentence()))
+    /// The form in the body.
+    ///
+    /// # Errors
+    /// `invalid_request` when the body is not one.
+    pub(crate) fn form(&self) -> Result<Form<'_>, OAuthError> {
+        Form::parse(&self.body)
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for Form {
+impl<S: Send + Sync> FromRequest<S> for Posted {
     type Rejection = Response;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
@@ -54,22 +50,49 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     }
 }
 
-async fn read(request: Request) -> Result<Form, OAuthError> {
-    if request.uri().query().is_some() {
+/// The parameters of a form, decoded; empty ones are left out (RFC 6749 §3.2).
+#[derive(Debug, Default)]
+pub(crate) struct Form<'a>(Vec<Parameter<'a>>);
+
+impl<'a> Form<'a> {
+    /// The value of a parameter.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_ref())
+    }
+
+    /// Every value of a parameter that may be repeated.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        self.0
+            .iter()
+            .filter(|(known, _)| known == name)
+            .map(|(_, value)| value.as_ref())
+            .collect()
+    }
+
+    fn parse(body: &'a [u8]) -> Result<Self, OAuthError> {
+        parameters::parse(body)
+            .map(Self)
+            .map_err(|malformed| OAuthError::invalid_request(malformed.sentence()))
+    }
+}
+
+async fn read(request: Request) -> Result<Posted, OAuthError> {
+    let (parts, body) = request.into_parts();
+    if parts.uri.query().is_some() {
         // Credentials in an address end up in logs; and a query never adds to a body (RFC 6749 §2.3.1).
         return Err(OAuthError::invalid_request(
             "Send the parameters in the body; the address takes no query.",
         ));
     }
-    if !request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(is_form)
-    {
+    if !parts.headers.get(header::CONTENT_TYPE).is_some_and(is_form) {
         let text = "Send the parameters as application/x-www-form-urlencoded.";
         return Err(OAuthError::invalid_request(text));
     }
-    Form::parse(&collect(request.into_body()).await?)
+    let body = collect(body).await?;
+    Ok(Posted { parts, body })
 }
 
 async fn collect(body: Body) -> Result<Bytes, OAuthError> {
@@ -104,7 +127,7 @@ fn is_form(content_type: &HeaderValue) -> bool {
 mod tests {
     use super::*;
 
-    fn parse(body: &str) -> Option<Form> {
+    fn parse(body: &str) -> Option<Form<'_>> {
         Form::parse(body.as_bytes()).ok()
     }
 

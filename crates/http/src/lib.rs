@@ -3,7 +3,7 @@
 mod admin;
 mod conditional;
 mod form;
-mod headers;
+mod front;
 mod idempotency;
 mod json;
 mod oauth;
@@ -20,18 +20,24 @@ use axum::extract::DefaultBodyLimit;
 use countersign_service::Service;
 
 pub use admin::openapi_json;
+pub use front::Front;
 pub use operations::metrics_router;
 pub use server::{Limits, bind, bind_all, serve};
 
-/// The largest body of the admin API, in bytes; forms have a smaller limit of their own.
+/// The largest JSON body, in bytes.
 const MAX_BODY: usize = 256 * 1024;
 
-/// Every route of the main listener.
-pub fn router(service: &Arc<Service>) -> Router {
-    let router = Router::new()
+/// Everything that answers on the main listener.
+pub fn front(service: &Arc<Service>) -> Front {
+    let routes = Router::new()
+        // Forms have a limit of their own, and a layer would cost each token a box.
         .merge(oauth::router())
-        .merge(admin::router())
-        .merge(operations::router())
-        .layer(DefaultBodyLimit::max(MAX_BODY));
-    headers::wrap(router).with_state(Arc::clone(service))
+        .merge(
+            Router::new()
+                .merge(oauth::compatibility_router())
+                .merge(admin::router())
+                .merge(operations::router())
+                .layer(DefaultBodyLimit::max(MAX_BODY)),
+        );
+    Front::new(routes, Arc::clone(service))
 }

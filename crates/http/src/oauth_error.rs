@@ -235,10 +235,14 @@ fn describe(text: &str) -> String {
 /// An answer that must not be kept by anybody (RFC 6749 §5.1).
 pub(crate) fn no_store(answer: impl IntoResponse) -> Response {
     let mut response = answer.into_response();
-    let headers = response.headers_mut();
+    forbid_storing(response.headers_mut());
+    response
+}
+
+/// The header fields that say so.
+pub(crate) fn forbid_storing(headers: &mut HeaderMap) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
-    response
 }
 
 #[cfg(test)]

@@ -207,7 +207,7 @@ impl IntoResponse for Problem {
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             code: self.code,
-            correlation_id: crate::headers::current_correlation_id(),
+            correlation_id: crate::front::current_correlation_id(),
             errors: self.pointer.clone().map(member).into_iter().collect(),
             detail: self.detail,
         };

@@ -14,9 +14,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
@@ -26,7 +24,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tower::Service as _;
+use tower::Service;
 
 use exchange::{Exchange, Noted, TimedBody};
 use framing::Delimiter;
@@ -99,14 +97,33 @@ pub fn bind_all(address: SocketAddr, workers: NonZeroUsize) -> io::Result<Vec<Tc
     (0..workers.get()).map(|_| bind(address, true)).collect()
 }
 
-/// Serves `router` until `stopped` becomes true; then takes no more connections and gives the requests in flight
+/// What answers requests: it never fails, because an error is an answer, too.
+pub trait Answering:
+    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S> Answering for S where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// Serves `answering` until `stopped` becomes true; then takes no more connections and gives the requests in flight
 /// [`Limits::drain_time`] to finish.
 ///
 /// # Errors
 /// When the listener cannot be used on this runtime.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    answering: impl Answering,
     limits: Limits,
     stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
@@ -115,13 +132,14 @@ pub async fn serve(
     let open = metrics::gauge!("countersign_http_connections");
     let mut http = http1::Builder::new();
     http.max_buf_size(limits.head_bytes)
-        .max_header_size(limits.head_bytes);
+        .max_header_size(limits.head_bytes)
+        .writev(false);
     while let Some((stream, peer, slot)) = next_connection(&listener, &slots, &stopped).await {
-        let (router, http, stopped, open) =
-            (router.clone(), http.clone(), stopped.clone(), open.clone());
+        let (answering, http) = (answering.clone(), http.clone());
+        let (stopped, open) = (stopped.clone(), open.clone());
         tokio::spawn(async move {
             open.increment(1);
-            converse((stream, peer), router, &http, &limits, stopped).await;
+            converse((stream, peer), answering, &http, &limits, stopped).await;
             open.decrement(1);
             drop(slot);
         });
@@ -183,7 +201,7 @@ async fn told(mut stopped: watch::Receiver<bool>) {
 /// Answers the requests of one connection, one after the other, until it ends or its time is up.
 async fn converse(
     (stream, peer): (TcpStream, SocketAddr),
-    router: Router,
+    answering: impl Answering,
     http: &http1::Builder,
     limits: &Limits,
     stopped: watch::Receiver<bool>,
@@ -194,7 +212,7 @@ async fn converse(
     }
     let exchange = Exchange::new();
     let io = TokioIo::new(Noted::new(stream, exchange.clone()));
-    let service = service_fn(|request| answer(request, peer, router.clone(), exchange.clone()));
+    let service = service_fn(|request| answer(request, answering.clone(), exchange.clone()));
     let mut connection = pin!(http.serve_connection(io, service));
     let mut alarm = pin!(sleep_until(next_look(&exchange, limits)));
     let mut told = pin!(told(stopped));
@@ -240,8 +258,7 @@ fn next_look(exchange: &Exchange, limits: &Limits) -> Instant {
 /// Answers one request.
 async fn answer(
     request: Request<Incoming>,
-    peer: SocketAddr,
-    mut router: Router,
+    mut answering: impl Answering,
     exchange: Exchange,
 ) -> Result<Response<Body>, Infallible> {
     let has_body = !request.body().is_end_stream();
@@ -256,9 +273,7 @@ async fn answer(
             Body::empty()
         }
     };
-    let mut request = request.map(body);
-    request.extensions_mut().insert(ConnectInfo(peer));
-    let mut response = router.call(request).await?;
+    let mut response = answering.call(request.map(body)).await?;
     if delimiter == Delimiter::Chunks {
         response
             .headers_mut()

@@ -7,7 +7,7 @@ use std::thread;
 
 use countersign_domain::api_tokens::ApiTokenSecret;
 use countersign_domain::organizations::PublicUrl;
-use countersign_http::{Limits, bind, bind_all, metrics_router, router, serve};
+use countersign_http::{Limits, bind, bind_all, front, metrics_router, serve};
 use countersign_service::{Service, Settings};
 use countersign_store::{Database, Store};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), ServerFailure> {
         if let MetricsListen::At(address) = args.metrics_listen {
             tokio::spawn(serve_metrics(address, metrics, stopped.clone()));
         }
-        serve(own, router(&service), Limits::default(), stopped.clone())
+        serve(own, front(&service), Limits::default(), stopped.clone())
             .await
             .map_err(|error| ServerFailure::new(error.to_string()))
     });
@@ -111,11 +111,11 @@ fn spawn_workers(
         .ok_or_else(|| ServerFailure::new("there is no listener"))?;
     let mut workers = Vec::with_capacity(listeners.len());
     for listener in listeners {
-        let (router, stopped, runtime) = (router(service), stopped.clone(), runtime()?);
+        let (front, stopped, runtime) = (front(service), stopped.clone(), runtime()?);
         let worker = thread::Builder::new()
             .name("worker".to_owned())
             .spawn(move || {
-                let served = runtime.block_on(serve(listener, router, Limits::default(), stopped));
+                let served = runtime.block_on(serve(listener, front, Limits::default(), stopped));
                 if let Err(error) = served {
                     tracing::error!(%error, "a worker has ended");
                 }

@@ -4,13 +4,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, header};
 use countersign_crypto::MasterKey;
 use countersign_domain::api_tokens::{ApiRole, ApiScope};
 use countersign_domain::organizations::PublicUrl;
 use countersign_domain::time::UnixTime;
+use countersign_http::Front;
 use countersign_service::{
     Act, ActivityFilter, Caller, CreateApiToken, Executed, Execution, Page, Service, ServiceError,
     Settings, mark_restored, new_correlation_id,
@@ -65,7 +65,7 @@ pub struct TestServer {
     /// The clock that the server goes by.
     pub clock: ManualClock,
     service: Arc<Service>,
-    router: Router,
+    front: Front,
     store: Store,
     settings: Settings,
     master: String,
@@ -133,7 +133,7 @@ impl TestServer {
         .await
         .unwrap_or_else(|error| panic!("the service does not start: {error:?}"));
         Self {
-            router: countersign_http::router(&service),
+            front: countersign_http::front(&service),
             clock,
             service,
             store,
@@ -155,15 +155,15 @@ impl TestServer {
         unit.commit().await.unwrap();
     }
 
-    /// The service behind the router.
+    /// The service behind the front.
     #[must_use]
     pub const fn service(&self) -> &Arc<Service> {
         &self.service
     }
 
-    /// The router itself.
-    pub fn router(&self) -> Router {
-        self.router.clone()
+    /// What answers on its listener.
+    pub fn front(&self) -> Front {
+        self.front.clone()
     }
 
     /// The store below the service.
@@ -192,7 +192,7 @@ impl TestServer {
 
     /// Sends a request through the whole router.
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        Answer::read(self.router.clone().oneshot(request).await.unwrap()).await
+        Answer::read(self.front.clone().oneshot(request).await.unwrap()).await
     }
 
     /// `GET`, without a header field.

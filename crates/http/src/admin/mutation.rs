@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::{App, Authenticated, problem};
 use crate::conditional::if_match;
-use crate::headers::correlation_id;
+use crate::front::correlation_id;
 use crate::idempotency::{idempotency_key, request_digest};
 use crate::problem::Problem;
 

@@ -24,7 +24,7 @@ impl<'a> Presented<'a> {
     /// # Errors
     /// `invalid_request` for half a pair or several mechanisms, `invalid_client` for none or an unsupported one.
     pub(super) fn client_assertion(
-        form: &'a Form,
+        form: &'a Form<'_>,
         headers: &HeaderMap,
     ) -> Result<Self, OAuthError> {
         Self::refuse_other_mechanisms(form, headers)?;
@@ -50,7 +50,7 @@ impl<'a> Presented<'a> {
     /// # Errors
     /// `invalid_request`, or `invalid_client` when the other mechanism stands alone.
     pub(super) fn refuse_other_mechanisms(
-        form: &Form,
+        form: &Form<'_>,
         headers: &HeaderMap,
     ) -> Result<(), OAuthError> {
         let other = headers.contains_key(AUTHORIZATION) || form.get("client_secret").is_some();

@@ -31,7 +31,11 @@ pub(crate) fn router() -> Router<App> {
             "/.well-known/oauth-authorization-server/t/{tenant_id}",
             get(discovery::authorization_server),
         )
-        .route("/passport/v1/oauth2/token", post(passport::token))
+}
+
+/// The route of the compatibility endpoint, which takes JSON.
+pub(crate) fn compatibility_router() -> Router<App> {
+    Router::new().route("/passport/v1/oauth2/token", post(passport::token))
 }
 
 /// The OAuth answer to an exchange that gave no token (RFC 6749 §5.2).

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::refused;
 use crate::admin::App;
-use crate::headers::Correlation;
+use crate::front::Correlation;
 use crate::json::StrictJson;
 use crate::oauth_error::{OAuthError, no_store};
 

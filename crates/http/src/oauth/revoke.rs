@@ -2,15 +2,14 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use countersign_domain::ids::TenantId;
 use countersign_service::RevocationOutcome;
 
 use super::client::known_tenant;
-use super::introspect::{Asker, unproven};
+use super::introspect::{Asked, unproven};
 use crate::admin::App;
-use crate::form::Form;
-use crate::headers::Correlation;
+use crate::form::Posted;
 use crate::oauth_error::{OAuthError, no_store};
 use crate::problem::Problem;
 
@@ -18,32 +17,35 @@ use crate::problem::Problem;
 pub(crate) async fn revoke(
     State(service): State<App>,
     tenant: known_tenant::FromPath,
-    Correlation(correlation_id): Correlation,
-    parts: Parts,
-    form: Form,
+    posted: Posted,
 ) -> Response {
     let Some(tenant_id) = tenant.0 else {
         return Problem::not_found().into_response();
     };
-    let asker = match Asker::read(&service, &parts, &form).await {
-        Ok(asker) => asker,
-        Err(error) => return error.with_correlation(correlation_id).into_response(),
-    };
-    let Some(token) = form.get("token") else {
-        return OAuthError::invalid_request("token is missing.")
-            .with_correlation(correlation_id)
-            .into_response();
-    };
-    match service
-        .revoke(tenant_id, asker.proof(&form), token, correlation_id)
-        .await
-    {
-        Ok(RevocationOutcome::Done) => no_store(StatusCode::OK),
-        Ok(RevocationOutcome::NotYours) => {
-            OAuthError::invalid_request("The token was issued to another client.")
-                .with_correlation(correlation_id)
-                .into_response()
-        }
-        Err(error) => unproven(error, &parts.headers, correlation_id),
+    match answer(&service, tenant_id, &posted).await {
+        Ok(response) => response,
+        Err(error) => error
+            .with_correlation(posted.correlation_id())
+            .into_response(),
+    }
+}
+
+async fn answer(
+    service: &App,
+    tenant_id: TenantId,
+    posted: &Posted,
+) -> Result<Response, OAuthError> {
+    let correlation_id = posted.correlation_id();
+    let form = posted.form()?;
+    let Asked { asker, token } = Asked::read(service, &posted.parts, &form).await?;
+    let revocation = service
+        .revoke(tenant_id, asker.proof(), token, correlation_id)
+        .await;
+    match revocation {
+        Ok(RevocationOutcome::Done) => Ok(no_store(StatusCode::OK)),
+        Ok(RevocationOutcome::NotYours) => Err(OAuthError::invalid_request(
+            "The token was issued to another client.",
+        )),
+        Err(error) => Ok(unproven(error, &posted.parts.headers, correlation_id)),
     }
 }

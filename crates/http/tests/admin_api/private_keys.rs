@@ -141,7 +141,7 @@ async fn o2_nothing_of_a_private_key_reaches_the_log_or_the_database_file() {
         .await
         .unwrap()
         .unwrap();
-    let router = countersign_http::router(&service);
+    let front = countersign_http::front(&service);
     for (name, text, _) in private() {
         for body in bodies(&json!(text)) {
             for end in ["configurations", "keys/preview"] {
@@ -152,7 +152,7 @@ async fn o2_nothing_of_a_private_key_reaches_the_log_or_the_database_file() {
                         .header("idempotency-key", name.replace([' ', ','], "-"))
                         .body(axum::body::Body::from(body.to_string()))
                         .unwrap();
-                let response = router.clone().oneshot(request).await.unwrap();
+                let response = front.clone().oneshot(request).await.unwrap();
                 assert_eq!(response.status(), 422);
                 drop(response.into_body().collect().await.unwrap());
             }

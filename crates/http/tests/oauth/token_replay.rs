@@ -14,7 +14,7 @@ pub(crate) async fn post_at_once(
 ) -> Vec<Answer> {
     let mut tasks = Vec::new();
     for time in 0..times {
-        let router = nodes[time % nodes.len()].router();
+        let front = nodes[time % nodes.len()].front();
         let path = tenant.path("token");
         let body =
             format!("grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion={assertion}");
@@ -24,7 +24,7 @@ pub(crate) async fn post_at_once(
                 .header("content-type", countersign_testkit::FORM)
                 .body(axum::body::Body::from(body))
                 .unwrap();
-            Answer::read(router.oneshot(request).await.unwrap()).await
+            Answer::read(front.oneshot(request).await.unwrap()).await
         }));
     }
     let mut answers = Vec::new();
