@@ -1,5 +1,7 @@
 //! Digests, keyed digests, random values and comparison in constant time.
 
+use std::cell::RefCell;
+
 use aws_lc_rs::{constant_time, digest, hmac, rand};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -90,6 +92,31 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut octets = [0; N];
     rand::fill(&mut octets).expect("the generator was seeded when the process started");
     octets
+}
+
+/// 128 random bits for an identifier that others will see, such as a `jti`.
+///
+/// They come from the same generator as [`random_bytes`], but in blocks: each call of the generator costs as much as a
+/// block. What waits in a block can be read in the memory of the process, so keys and secrets are made with
+/// [`random_bytes`].
+#[must_use]
+pub fn random_id() -> [u8; 16] {
+    BLOCK.with_borrow_mut(|block| {
+        block.pop().unwrap_or_else(|| {
+            let fresh = random_bytes::<{ BLOCK_IDS * 16 }>();
+            let (ids, _) = fresh.as_chunks::<16>();
+            block.extend_from_slice(&ids[1..]);
+            ids[0]
+        })
+    })
+}
+
+/// Identifiers that are drawn at a time.
+const BLOCK_IDS: usize = 32;
+
+thread_local! {
+    /// Identifiers that nobody has been given yet.
+    static BLOCK: RefCell<Vec<[u8; 16]>> = const { RefCell::new(Vec::new()) };
 }
 
 /// `octets` random octets as base64url: 16 octets give 22 characters.
@@ -203,5 +230,20 @@ mod tests {
     fn random_values_differ_and_have_the_asked_length() {
         assert_ne!(random_bytes::<16>(), random_bytes::<16>());
         assert_eq!(random_token(16).len(), 22);
+    }
+
+    #[test]
+    fn identifiers_differ_within_and_across_blocks_and_threads() {
+        let draw = || (0..3 * BLOCK_IDS).map(|_| random_id()).collect::<Vec<_>>();
+        let drawn: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(draw)).collect();
+            threads
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        let different: std::collections::HashSet<_> = drawn.iter().collect();
+        assert_eq!(different.len(), drawn.len());
+        assert!(!drawn.contains(&[0; 16]));
     }
 }

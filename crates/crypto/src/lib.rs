@@ -22,7 +22,7 @@ mod verifying;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use digests::{
-    Digest32, MacKey, NotHex32, constant_time_eq, crc32, keyed_digest128, random_bytes,
+    Digest32, MacKey, NotHex32, constant_time_eq, crc32, keyed_digest128, random_bytes, random_id,
     random_token, sha256,
 };
 pub use jcs::{NotCanonicalizable, canonical_json};

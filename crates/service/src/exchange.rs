@@ -83,7 +83,7 @@ impl Service {
     ) -> Result<IssuedToken, ExchangeError> {
         let result = self.try_exchange(tenant_id, request).await;
         match &result {
-            Ok(_) => metrics::counter!("countersign_tokens_issued_total").increment(1),
+            Ok(_) => self.issued.increment(1),
             Err(error) => self.note_refusal(tenant_id, request.correlation_id, error),
         }
         result

@@ -5,13 +5,14 @@
 
 use std::sync::Arc;
 
-use countersign_crypto::{MacKey, b64, random_bytes};
+use countersign_crypto::{MacKey, b64, random_id};
 use countersign_domain::assertion::AcceptedAssertion;
 use countersign_domain::time::UnixTime;
 use countersign_store::{Issuance, Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 
-use crate::replay::{ReplayKey, ReplayMemory};
+use crate::replay::ReplayMemory;
 
 /// Requests that may wait for a commit before new ones are refused with 503.
 const QUEUE: usize = 8192;
@@ -39,7 +40,15 @@ pub enum NotRecorded {
 pub struct Ledger {
     queue: mpsc::Sender<Waiting>,
     memory: Option<Arc<ReplayMemory>>,
-    mask: MacKey,
+    keys: LedgerKeys,
+}
+
+/// What the ledger keeps from those who do not run the instance.
+pub struct LedgerKeys {
+    /// Makes replay keys.
+    pub replay: MacKey,
+    /// Hides the order of issuances from those who see a `jti`.
+    pub place: MacKey,
 }
 
 /// A row that waits for its commit, and who waits for it.
@@ -50,9 +59,9 @@ struct Waiting {
 
 impl Ledger {
     /// Starts the ledger on the current runtime. `memory` decides uniqueness where this process is the only writer;
-    /// without it the database does. `mask` hides the order of issuances from those who see a `jti`.
+    /// without it the database does.
     #[must_use]
-    pub fn start(store: Store, memory: Option<Arc<ReplayMemory>>, mask: MacKey) -> Self {
+    pub fn start(store: Store, memory: Option<Arc<ReplayMemory>>, keys: LedgerKeys) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let writer = Writer {
             store,
@@ -64,7 +73,7 @@ impl Ledger {
         Self {
             queue,
             memory,
-            mask,
+            keys,
         }
     }
 
@@ -80,7 +89,7 @@ impl Ledger {
         token_expires_at: UnixTime,
         now: UnixTime,
     ) -> Result<Recorded, NotRecorded> {
-        let row = issuance(accepted, token_expires_at, now);
+        let row = self.issuance(accepted, token_expires_at, now);
         let random = row.jti;
         let slot = self
             .queue
@@ -101,7 +110,7 @@ impl Ledger {
     /// Whether the assertion has been used, without using it. Only the embedded database can tell ahead of time.
     #[must_use]
     pub fn is_used(&self, accepted: &AcceptedAssertion, now: UnixTime) -> bool {
-        let key = replay_key(accepted);
+        let key = accepted.replay_key(&self.keys.replay);
         self.memory
             .as_ref()
             .is_some_and(|memory| accepted.is_single_use() && memory.is_used(key, now))
@@ -128,31 +137,30 @@ impl Ledger {
         Some((random, row ^ self.masked(random, content)))
     }
 
+    fn issuance(
+        &self,
+        accepted: &AcceptedAssertion,
+        token_expires_at: UnixTime,
+        now: UnixTime,
+    ) -> Issuance {
+        let configuration = accepted.configuration().configuration();
+        Issuance {
+            id: 0,
+            tenant: *configuration.tenant_id.as_bytes(),
+            configuration: *configuration.id.as_bytes(),
+            jti: random_id(),
+            replay_key: accepted.replay_key(&self.keys.replay),
+            single_use: accepted.is_single_use(),
+            issued_at: now,
+            expires_at: token_expires_at,
+            remember_until: accepted.remember_until(),
+        }
+    }
+
     fn masked(&self, random: [u8; 16], content: &[u8]) -> i64 {
-        let digest = self.mask.digest128(&[&random[..], content].concat());
+        let digest = self.keys.place.digest128(&[&random[..], content].concat());
         let [a, b, c, d, e, f, g, h, ..] = digest.to_be_bytes();
         i64::from_be_bytes([a, b, c, d, e, f, g, h])
-    }
-}
-
-fn replay_key(accepted: &AcceptedAssertion) -> ReplayKey {
-    let mut key = ReplayKey::default();
-    key.copy_from_slice(&accepted.replay_key().as_bytes()[..16]);
-    key
-}
-
-fn issuance(accepted: &AcceptedAssertion, token_expires_at: UnixTime, now: UnixTime) -> Issuance {
-    let configuration = accepted.configuration().configuration();
-    Issuance {
-        id: 0,
-        tenant: *configuration.tenant_id.as_bytes(),
-        configuration: *configuration.id.as_bytes(),
-        jti: random_bytes(),
-        replay_key: replay_key(accepted),
-        single_use: accepted.is_single_use(),
-        issued_at: now,
-        expires_at: token_expires_at,
-        remember_until: accepted.remember_until(),
     }
 }
 
@@ -168,6 +176,7 @@ impl Writer {
     async fn run(mut self, mut waiting: mpsc::Receiver<Waiting>) {
         let mut group = Vec::with_capacity(GROUP);
         while waiting.recv_many(&mut group, GROUP).await > 0 {
+            gather(&mut group, &mut waiting).await;
             let (mut rows, requests): (Vec<Issuance>, Vec<_>) = group
                 .drain(..)
                 .map(|waiting| (waiting.row, waiting.done))
@@ -212,6 +221,21 @@ impl Writer {
             rows.iter()
                 .filter(|row| row.single_use)
                 .for_each(|row| memory.release(row.replay_key));
+        }
+    }
+}
+
+/// Lets every request that can go on do so first, and takes those that come to wait. A commit costs the same for many as
+/// for one; nobody is waited for who waits for something else.
+async fn gather(group: &mut Vec<Waiting>, waiting: &mut mpsc::Receiver<Waiting>) {
+    let mut known = 0;
+    while known < group.len() && group.len() < GROUP {
+        known = group.len();
+        yield_now().await;
+        while group.len() < GROUP
+            && let Ok(another) = waiting.try_recv()
+        {
+            group.push(another);
         }
     }
 }

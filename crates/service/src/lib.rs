@@ -61,7 +61,7 @@ pub use countersign_store::{
 /// A new correlation ID.
 #[must_use]
 pub fn new_correlation_id() -> countersign_domain::ids::CorrelationId {
-    countersign_domain::ids::CorrelationId::from_random(countersign_crypto::random_bytes())
+    countersign_domain::ids::CorrelationId::from_random(countersign_crypto::random_id())
 }
 
 /// SHA-256 over parts, hexadecimal.
@@ -102,6 +102,7 @@ pub struct Service {
     snapshots: snapshots::Snapshots,
     replay: Option<Arc<replay::ReplayMemory>>,
     ledger: ledger::Ledger,
+    issued: metrics::Counter,
     decoys: decoys::Decoys,
     instance: instance::InstanceState,
     activity: activity::Recorder,
@@ -139,8 +140,12 @@ impl Service {
             ledger: ledger::Ledger::start(
                 store.clone(),
                 replay.clone(),
-                master.mac_key("jti-place"),
+                ledger::LedgerKeys {
+                    replay: master.mac_key("replay"),
+                    place: master.mac_key("jti-place"),
+                },
             ),
+            issued: metrics::counter!("countersign_tokens_issued_total"),
             activity: activity::Recorder::start(store.clone()),
             clock: MonotonicClock::new(clock, high_water),
             decoys: decoys::Decoys::new(),

@@ -1,14 +1,11 @@
 //! The issuance record and the replay memory: one durable, batched write per group of tokens.
 
 use countersign_domain::time::UnixTime;
-use sqlx::AssertSqlSafe;
-use sqlx::Row as _;
+use sqlx::sqlite::SqlitePool;
+use sqlx::{AssertSqlSafe, Row as _};
 
-use crate::database::args;
+use crate::database::{args, replace_read_only};
 use crate::{Database, Store, StoreError, Transaction};
-
-/// Rows per statement, the largest first. A few fixed sizes keep a few prepared statements.
-const STATEMENT_ROWS: [usize; 4] = [64, 16, 4, 1];
 
 /// Columns of `issuances`.
 const COLUMNS: usize = 8;
@@ -24,7 +21,7 @@ pub struct Issuance {
     pub configuration: [u8; 16],
     /// The random part of the access token's `jti`.
     pub jti: [u8; 16],
-    /// Digest of (configuration, `jti` of the assertion).
+    /// Keyed digest of (configuration, `jti` of the assertion).
     pub replay_key: [u8; 16],
     /// Whether the assertion may be used once only.
     pub single_use: bool,
@@ -39,7 +36,7 @@ pub struct Issuance {
 /// A used assertion, read back at start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplayEntry {
-    /// Digest of (configuration, `jti` of the assertion).
+    /// Keyed digest of (configuration, `jti` of the assertion).
     pub replay_key: [u8; 16],
     /// Until when it must not be accepted again.
     pub remember_until: UnixTime,
@@ -55,10 +52,8 @@ impl Store {
     /// When the database refuses; nothing is kept then.
     pub async fn append_issuances(&self, rows: &[Issuance]) -> Result<Vec<bool>, StoreError> {
         match self.database() {
-            Database::Sqlite { .. } => {
-                let mut tx = self.database().write().await?;
-                append_sqlite(&mut tx, rows).await?;
-                tx.commit().await?;
+            Database::Sqlite { writer, .. } => {
+                append_sqlite(writer, rows).await?;
                 Ok(vec![true; rows.len()])
             }
             Database::Postgres(pool) => {
@@ -208,49 +203,49 @@ fn fixed<const N: usize>(
         .map_err(|_| StoreError::corrupt("issuances", column, id))
 }
 
-async fn append_sqlite(tx: &mut Transaction, rows: &[Issuance]) -> Result<(), StoreError> {
-    let Transaction::Sqlite(tx) = tx else {
-        return Err(StoreError::Collision);
-    };
-    let mut rest = rows;
-    while !rest.is_empty() {
-        let size = STATEMENT_ROWS
-            .into_iter()
-            .find(|size| *size <= rest.len())
-            .unwrap_or(1);
-        let (group, later) = rest.split_at(size);
-        let mut query = sqlx::query(AssertSqlSafe(insert_statement(size)));
-        for row in group {
-            query = query
-                .bind(row.id)
-                .bind(&row.tenant[..])
-                .bind(&row.configuration[..])
-                .bind(&row.jti[..])
-                .bind(&row.replay_key[..])
-                .bind(row.issued_at.seconds())
-                .bind(row.expires_at.seconds())
-                .bind(row.remember_until.seconds());
-        }
-        query.execute(&mut **tx).await?;
-        rest = later;
+/// One statement for the whole group, and so one transaction: everything is kept or nothing. Each statement is a visit to
+/// the thread of the connection, and there is one core to spare for it at best.
+async fn append_sqlite(writer: &SqlitePool, rows: &[Issuance]) -> Result<(), StoreError> {
+    let slots = rows.len().next_power_of_two();
+    let mut query = sqlx::query(AssertSqlSafe(insert_statement(slots)));
+    for row in rows {
+        query = query
+            .bind(row.id)
+            .bind(&row.tenant[..])
+            .bind(&row.configuration[..])
+            .bind(&row.jti[..])
+            .bind(&row.replay_key[..])
+            .bind(row.issued_at.seconds())
+            .bind(row.expires_at.seconds())
+            .bind(row.remember_until.seconds());
     }
-    Ok(())
+    match query.execute(writer).await {
+        Ok(done) if done.rows_affected() == rows.len() as u64 => Ok(()),
+        Ok(_) => Err(StoreError::Collision),
+        Err(error) => {
+            replace_read_only(writer, &error).await;
+            Err(error.into())
+        }
+    }
 }
 
-/// `INSERT … VALUES ($1, …), …` for a fixed number of rows; built from constants only.
-fn insert_statement(rows: usize) -> String {
-    let mut sql = String::with_capacity(160 + rows * COLUMNS * 5);
+/// `INSERT … VALUES` with room for a fixed number of rows, of which those stand that have an id: few sizes, so few
+/// prepared statements. What is not bound is NULL. Built from constants only.
+fn insert_statement(slots: usize) -> String {
+    let mut sql = String::with_capacity(240 + slots * COLUMNS * 2);
     sql.push_str(
         "INSERT INTO issuances
-         (id, tenant, configuration, jti, replay_key, issued_at, expires_at, remember_until) VALUES ",
+         (id, tenant, configuration, jti, replay_key, issued_at, expires_at, remember_until)
+         SELECT * FROM (VALUES ",
     );
-    for row in 0..rows {
-        sql.push_str(if row == 0 { "(?" } else { ",(?" });
+    for slot in 0..slots {
+        sql.push_str(if slot == 0 { "(?" } else { ",(?" });
         for _ in 1..COLUMNS {
             sql.push_str(",?");
         }
         sql.push(')');
     }
+    sql.push_str(") WHERE column1 IS NOT NULL");
     sql
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign_crypto::{Digest32, sha256};
+use countersign_crypto::MacKey;
 use serde_json::{Map, Value};
 
 use super::Flow;
@@ -38,7 +38,7 @@ pub struct AcceptedAssertion {
     flow: Flow,
     claims: Map<String, Value>,
     expires_at: UnixTime,
-    replay_key: Digest32,
+    use_of: Vec<u8>,
 }
 
 impl VerifiedAssertion<'_> {
@@ -82,9 +82,9 @@ impl VerifiedAssertion<'_> {
         check_lifetime(times, conditions.now, configuration, trace)?;
         check_tenant(&all, configuration.tenant_id, trace)?;
         let id = configuration.id;
-        let replay_key = match (jti, input_digest) {
-            (Some(jti), _) => sha256(&[b"jti\0", id.as_bytes(), jti.as_bytes()]),
-            (None, Some(digest)) => sha256(&[b"jws\0", id.as_bytes(), digest.as_bytes()]),
+        let use_of = match (jti, input_digest) {
+            (Some(jti), _) => [b"jti\0", &id.as_bytes()[..], jti.as_bytes()].concat(),
+            (None, Some(digest)) => [b"jws\0", &id.as_bytes()[..], digest.as_bytes()].concat(),
             (None, None) => return Err(Refusal::new(Reason::ClaimsMalformed, "no jti", "a jti")),
         };
         let expires_at = UnixTime::from_seconds(times.expires_at);
@@ -94,7 +94,7 @@ impl VerifiedAssertion<'_> {
             flow,
             claims: all,
             expires_at,
-            replay_key,
+            use_of,
         })
     }
 }
@@ -241,10 +241,11 @@ impl AcceptedAssertion {
         &self.claims
     }
 
-    /// SHA-256 over (configuration, `jti`), or over the signing input where there is no `jti`.
+    /// What is used once: a keyed digest of (configuration, `jti`), or of (configuration, SHA-256 of the signing input)
+    /// where there is no `jti`. Nobody without the key can make two that are equal, or many that are alike.
     #[must_use]
-    pub const fn replay_key(&self) -> Digest32 {
-        self.replay_key
+    pub fn replay_key(&self, key: &MacKey) -> [u8; 16] {
+        key.digest128(&self.use_of).to_le_bytes()
     }
 
     /// `exp`.

@@ -192,9 +192,9 @@ impl<'a> UnverifiedAssertion<'a> {
                     "the verifier_audience of that configuration",
                 ),
             })?;
-        let id = configuration.configuration().id.to_string();
+        let id = configuration.configuration().id;
         if let Some(client_id) =
-            client_id.filter(|client_id| *client_id != subject && *client_id != id)
+            client_id.filter(|client_id| *client_id != subject && *client_id != id.to_string())
         {
             return Err(Refusal::new(Reason::ClientIdMismatch, client_id, subject));
         }

@@ -9,6 +9,7 @@ mod transaction;
 pub use args::Arg;
 pub(crate) use args::args;
 pub use migrations::SCHEMA_VERSION;
+pub(crate) use open::replace_read_only;
 pub use open::{Database, DatabaseUrl};
 pub use row::Row;
 pub use transaction::Transaction;

@@ -152,20 +152,28 @@ impl Database {
 }
 
 /// Begins a transaction with the write lock.
-///
-/// SQLite opens a file that it may not write for reading only, and such a connection stays that way when the file may
-/// be written again. It is closed, so that the next use case gets a new one.
 async fn begin_writing(writer: &SqlitePool) -> Result<SqliteTransaction<'static>, StoreError> {
     let begun = writer.begin_with("BEGIN IMMEDIATE").await;
-    let is_read_only = |error: &dyn DatabaseError| error.code().is_some_and(|code| code == "8");
-    if let Err(error) = &begun
-        && error.as_database_error().is_some_and(is_read_only)
+    if let Err(error) = &begun {
+        replace_read_only(writer, error).await;
+    }
+    Ok(begun?)
+}
+
+/// SQLite opens a file that it may not write for reading only, and such a connection stays that way when the file may
+/// be written again. It is closed, so that the next use case gets a new one.
+pub(crate) async fn replace_read_only(writer: &SqlitePool, error: &sqlx::Error) {
+    let is_read_only = |error: &dyn DatabaseError| {
+        // The extended codes of SQLITE_READONLY have it in their low octet.
+        let code = error.code().and_then(|code| code.parse::<u32>().ok());
+        code.is_some_and(|code| code & 0xff == 8)
+    };
+    if error.as_database_error().is_some_and(is_read_only)
         && let Ok(connection) = writer.acquire().await
     {
         // It is of no use whether or not it closes well.
         let _closed = connection.close().await;
     }
-    Ok(begun?)
 }
 
 async fn open_sqlite(options: SqliteConnectOptions) -> Result<Database, StoreError> {
