@@ -75,9 +75,19 @@ impl From<StoreError> for ServiceError {
                     retry_after: RETRY_AFTER,
                 }
             }
+            error @ StoreError::Corrupt { .. } => {
+                alarm(&error);
+                Self::Fault(error.to_string())
+            }
             other => Self::Fault(other.to_string()),
         }
     }
+}
+
+/// A stored row that this program did not write is not believed, and somebody must look at it.
+pub(crate) fn alarm(error: &StoreError) {
+    metrics::counter!("countersign_tampered_rows_total").increment(1);
+    tracing::error!(%error, "ALARM: a stored row cannot be believed");
 }
 
 impl From<ConfigurationRefusal> for ServiceError {

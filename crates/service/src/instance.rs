@@ -1,6 +1,7 @@
 //! The instance as a whole: its identity, its restores, and whether it may issue.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use countersign_crypto::{MasterKey, random_token};
 use countersign_domain::time::UnixTime;
@@ -17,6 +18,12 @@ const RESTORED_AT: &str = "restored_at";
 const ISSUANCE_HELD: &str = "issuance_held";
 const CLOCK_HIGH_WATER: &str = "clock_high_water";
 const MASTER_KEY_CHECK: &str = "master_key_check";
+
+/// How often binding the database is tried when other nodes do the same.
+const BIND_TRIES: u32 = 5;
+
+/// The pause in between.
+const BIND_PAUSE: Duration = Duration::from_millis(200);
 
 /// No restore yet.
 const NEVER: i64 = -1;
@@ -49,8 +56,8 @@ impl InstanceState {
         store: &Store,
         master: &MasterKey,
     ) -> Result<Self, ServiceError> {
+        bind_master_key(store, master).await?;
         let mut unit = store.write().await?;
-        check_master_key(&mut unit, master).await?;
         let id = match unit.instance_fact(INSTANCE_ID).await? {
             Some(id) => id,
             None => {
@@ -156,17 +163,47 @@ impl Service {
     }
 }
 
+/// Binds a database to the master key at its first start, and at the first start after an upgrade gives rows that have
+/// no keyed digest theirs.
+///
+/// # Errors
+/// When the database was made with another master key, rows from before the upgrade cannot be believed, or the store is
+/// unavailable.
+pub async fn bind_master_key(store: &Store, master: &MasterKey) -> Result<(), ServiceError> {
+    for _ in 1..BIND_TRIES {
+        match try_bind(store, master).await {
+            // Another node starts at the same moment, and one of the two does the work.
+            Err(ServiceError::Collided) => tokio::time::sleep(BIND_PAUSE).await,
+            bound => return bound,
+        }
+    }
+    try_bind(store, master).await
+}
+
+async fn try_bind(store: &Store, master: &MasterKey) -> Result<(), ServiceError> {
+    let mut unit = store.write().await?;
+    check_master_key(&mut unit, master).await?;
+    Ok(unit.commit().await?)
+}
+
 /// Refuses a master key other than the one that the database was made with, before anything is read with it: rows
 /// would look edited by hand, and signing keys would not open.
+///
+/// The fact itself is keyed, so only a database that an older program was started on can have the one that stands for
+/// rows without digests: whoever writes to the database cannot ask for forged rows to be taken over.
 async fn check_master_key(unit: &mut Unit, master: &MasterKey) -> Result<(), ServiceError> {
-    let made: String = master
-        .mac_key("master-key-check")
-        .tag(&[])
-        .iter()
-        .map(|octet| format!("{octet:02x}"))
-        .collect();
+    let fact = |parts: &[&[u8]]| -> String {
+        let tag = master.mac_key("master-key-check").tag(parts);
+        tag.iter().map(|octet| format!("{octet:02x}")).collect()
+    };
+    let (without_digests, made) = (fact(&[]), fact(&[b"rows have digests"]));
     match unit.instance_fact(MASTER_KEY_CHECK).await? {
         Some(known) if known == made => Ok(()),
+        Some(known) if known == without_digests => {
+            unit.adopt_rows().await?;
+            tracing::info!("rows of an older version have their keyed digests now");
+            Ok(unit.set_instance_fact(MASTER_KEY_CHECK, &made).await?)
+        }
         Some(_) => Err(ServiceError::Fault(
             "the master key is not the one that this database was made with: give the right one \
              (the file master.key of the data directory, COUNTERSIGN_MASTER_KEY, or the systemd credential)"

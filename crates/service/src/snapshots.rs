@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use arc_swap::ArcSwap;
@@ -12,7 +13,7 @@ use countersign_domain::directory::{Directory, TrustedConfiguration};
 use countersign_domain::ids::{ConfigurationId, TenantId};
 use countersign_domain::organizations::{Organization, OrganizationState};
 use countersign_domain::time::UnixTime;
-use countersign_store::{FeedEvent, Page, Store, Topic};
+use countersign_store::{FeedEvent, Page, Store, StoreError, Topic};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota};
 
@@ -22,7 +23,7 @@ use crate::keyring::Keyring;
 /// How long after a change is committed every node acts on it, at most, in seconds.
 pub const STALENESS_BOUND: u64 = 1;
 
-/// Configurations read from the store at a time.
+/// Organizations read from the store at a time.
 const PAGE: u32 = 1000;
 
 /// One organization in memory.
@@ -30,6 +31,8 @@ pub struct OrganizationSnapshot {
     /// Its ID.
     pub tenant_id: TenantId,
     state: ArcSwap<OrganizationState>,
+    /// The version of `state`; an older one never replaces it.
+    version: AtomicU64,
     directory: RwLock<Directory>,
     keyring: ArcSwap<Keyring>,
     revoked: RwLock<HashMap<String, UnixTime>>,
@@ -90,6 +93,26 @@ impl OrganizationSnapshot {
                 .unwrap_or(u32::MAX)
                 .saturating_add(1)
         })
+    }
+
+    /// Puts a newer state of the organization in place.
+    fn renew(&self, organization: Organization) {
+        if organization.version < self.version.load(Ordering::Acquire) {
+            let id = organization.tenant_id.to_string();
+            return alarm(self.tenant_id, &id, OLDER);
+        }
+        self.version.store(organization.version, Ordering::Release);
+        self.state.store(Arc::new(organization.state));
+    }
+
+    /// Puts a newer version of a configuration in place.
+    fn put(&self, configuration: Configuration) {
+        let mut directory = self.directory_mut();
+        let known = directory.by_id(configuration.id);
+        if known.is_some_and(|known| known.configuration().version > configuration.version) {
+            return alarm(self.tenant_id, &configuration.id.to_string(), OLDER);
+        }
+        directory.put(configuration);
     }
 
     fn directory_mut(&self) -> RwLockWriteGuard<'_, Directory> {
@@ -230,12 +253,32 @@ impl Snapshots {
         let Some(snapshot) = self.loaded(event.tenant_id) else {
             return Ok(());
         };
+        match self.refresh_loaded(&snapshot, event, now).await {
+            // Loaded anew at the next request, which fails closed; the changes of others must not wait for it.
+            Err(ServiceError::Fault(cause)) => {
+                tracing::error!(cause, tenant_id = %event.tenant_id, "the organization is not served");
+                self.loaded
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .remove(&event.tenant_id);
+                Ok(())
+            }
+            refreshed => refreshed,
+        }
+    }
+
+    async fn refresh_loaded(
+        &self,
+        snapshot: &OrganizationSnapshot,
+        event: &FeedEvent,
+        now: UnixTime,
+    ) -> Result<(), ServiceError> {
         let _one_at_a_time = snapshot.refreshing.lock().await;
         let mut unit = self.store.read().await?;
         match event.topic {
             Topic::Organization => {
                 if let Some(organization) = unit.organization(event.tenant_id).await? {
-                    snapshot.state.store(Arc::new(organization.state));
+                    snapshot.renew(organization);
                 }
             }
             Topic::Configuration => {
@@ -243,9 +286,9 @@ impl Snapshots {
                     return Ok(());
                 };
                 match unit.configuration(event.tenant_id, id).await {
-                    Ok(Some(configuration)) => snapshot.directory_mut().put(configuration),
+                    Ok(Some(configuration)) => snapshot.put(configuration),
                     Ok(None) => {}
-                    Err(error @ countersign_store::StoreError::Corrupt { .. }) => {
+                    Err(error @ StoreError::Corrupt { .. }) => {
                         alarm(event.tenant_id, &event.subject, &error.to_string());
                         snapshot.directory_mut().remove(id);
                     }
@@ -283,27 +326,19 @@ impl Snapshots {
         now: UnixTime,
     ) -> Result<Option<Arc<OrganizationSnapshot>>, ServiceError> {
         let mut unit = self.store.read().await?;
-        let Some(Organization { state, .. }) = unit.organization(tenant_id).await? else {
+        let Some(Organization { state, version, .. }) = unit.organization(tenant_id).await? else {
             return Ok(None);
         };
         let mut directory = Directory::default();
-        let mut page = Page {
-            after: None,
-            limit: PAGE,
-        };
-        loop {
-            let (sound, refused) = unit.believable_configurations(tenant_id, &page).await?;
-            refused
-                .iter()
-                .for_each(|id| alarm(tenant_id, id, "its row was edited by hand or is damaged"));
-            let read = sound.len() + refused.len();
-            page.after = last_id(&sound, &refused);
-            sound
-                .into_iter()
-                .for_each(|configuration| directory.put(configuration));
-            if read < PAGE as usize {
-                break;
-            }
+        let refused = unit
+            .believable_configurations(tenant_id, |configuration| directory.put(configuration))
+            .await?;
+        for id in &refused {
+            alarm(
+                tenant_id,
+                id,
+                "its row was edited by hand, is an older one, or is missing",
+            );
         }
         let keyring = Keyring::open(&unit.signing_keys(tenant_id).await?, &self.master)?;
         let revoked = unit
@@ -314,6 +349,7 @@ impl Snapshots {
         Ok(Some(Arc::new(OrganizationSnapshot {
             tenant_id,
             state: ArcSwap::from_pointee(state),
+            version: AtomicU64::new(version),
             directory: RwLock::new(directory),
             keyring: ArcSwap::from_pointee(keyring),
             revoked: RwLock::new(revoked),
@@ -330,15 +366,11 @@ impl Snapshots {
 
 const TWO: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
-fn last_id(sound: &[Configuration], refused: &[String]) -> Option<String> {
-    let last_sound = sound
-        .last()
-        .map(|configuration| configuration.id.to_string());
-    last_sound.into_iter().chain(refused.last().cloned()).max()
-}
+/// The row says what it said before a change that this node has seen.
+const OLDER: &str = "an older version was put back";
 
-/// A stored configuration that is not what this program wrote is not served, and somebody must look at it.
+/// A stored row that is not what this program wrote last is not served, and somebody must look at it.
 fn alarm(tenant_id: TenantId, id: &str, cause: &str) {
     metrics::counter!("countersign_tampered_rows_total").increment(1);
-    tracing::error!(%tenant_id, configuration = id, cause, "ALARM: a stored configuration cannot be believed and is refused");
+    tracing::error!(%tenant_id, id, cause, "ALARM: a stored row cannot be believed and is refused");
 }

@@ -36,15 +36,7 @@ on_both_databases! {
 
     /// Processes that start at the same time on an empty database migrate it once.
     async fn a_concurrent_start_migrates_once(world: World) {
-        for table in ["versions", "change_requests", "feed_head", "feed", "configurations", "organizations", "instance",
-            "registered_keys", "signing_keys", "api_tokens", "revoked_tokens", "idempotent_answers", "issuances",
-            "activity", "schema_migrations"] {
-            world.leaked(format!("DROP TABLE {table}")).await;
-        }
-        if world.is_postgres() {
-            world.leaked("DROP TABLE replay_keys".to_owned()).await;
-            world.leaked("DROP SEQUENCE issuance_ids".to_owned()).await;
-        }
+        world.drop_everything().await;
         let mut starts = Vec::new();
         for _ in 0..6 {
             let url = world.url.clone();
@@ -66,6 +58,7 @@ fn every_table_and_column_is_described() {
         include_str!("../../migrations/0001_core.sql"),
         include_str!("../../migrations/0002_ledger.sqlite.sql"),
         include_str!("../../migrations/0002_ledger.postgres.sql"),
+        include_str!("../../migrations/0003_row_digests.sql"),
     ];
     // Described together with the table or the object before it.
     let described = ["CREATE TABLE feed (", "CREATE TABLE issuances ("];
@@ -80,6 +73,11 @@ fn every_table_and_column_is_described() {
                     "{line} has no comment above it"
                 );
                 (inside, tables) = (true, tables + 1);
+            } else if line.starts_with("ALTER TABLE") {
+                assert!(
+                    lines[at.saturating_sub(1)].starts_with("--"),
+                    "{line} has no comment above it"
+                );
             } else if line.starts_with(')') {
                 inside = false;
             } else if inside
