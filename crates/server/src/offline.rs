@@ -41,7 +41,7 @@ pub(crate) fn migrate(args: &MigrateArgs) -> Result<(), ServerFailure> {
 /// Writes a consistent copy, also while a server runs.
 ///
 /// # Errors
-/// When the file exists, or the database cannot be read.
+/// When the file exists, or the database cannot be read or is not at the schema of this program.
 pub(crate) fn backup(args: &BackupArgs) -> Result<(), ServerFailure> {
     let data = DataDir::beside_a_server(&args.store.data);
     if args.store.database.is_none() && !data.path().join("countersign.db").exists() {
@@ -50,9 +50,13 @@ pub(crate) fn backup(args: &BackupArgs) -> Result<(), ServerFailure> {
             data.path().display()
         )));
     }
-    create_private(&args.file, b"").map_err(|error| ServerFailure::local(&args.file, &error))?;
     block_on(async {
-        let store = open(&args.store, &data).await?;
+        let master = master_key::read_existing(&data)?;
+        // As it is: the server that uses it may be an older one.
+        let database = Database::open_as_it_is(&database_url(&args.store, &data)?).await?;
+        let store = Store::new(database, master.mac_key("row"));
+        create_private(&args.file, b"")
+            .map_err(|error| ServerFailure::local(&args.file, &error))?;
         let file = File::options().write(true).open(&args.file);
         let mut out =
             BufWriter::new(file.map_err(|error| ServerFailure::local(&args.file, &error))?);
@@ -72,13 +76,14 @@ pub(crate) fn backup(args: &BackupArgs) -> Result<(), ServerFailure> {
 /// Reads a backup into an empty database and raises its restore epoch.
 ///
 /// # Errors
-/// When the file is damaged, or the database is not empty or cannot be written.
+/// When the file is damaged, forged or of another master key, or the database is not empty or cannot be written.
 pub(crate) fn restore(args: &RestoreArgs) -> Result<(), ServerFailure> {
     let data = hold(&args.store)?;
     let file = File::open(&args.file).map_err(|error| ServerFailure::local(&args.file, &error))?;
     block_on(async {
         let master = master_key::read_existing(&data)?;
-        let store = open(&args.store, &data).await?;
+        let database = Database::open(&database_url(&args.store, &data)?).await?;
+        let store = Store::new(database, master.mac_key("row"));
         let mut unit = store.write().await?;
         let summary = read_backup(&mut unit, &mut BufReader::new(file)).await?;
         mark_restored(&mut unit, &master, WallClock.now()).await?;
@@ -108,16 +113,6 @@ pub(crate) fn restore(args: &RestoreArgs) -> Result<(), ServerFailure> {
 pub(crate) fn openapi() -> Result<(), ServerFailure> {
     line(&countersign_http::openapi_json());
     Ok(())
-}
-
-/// Opens the store with the row key of the master key.
-///
-/// # Errors
-/// When the database or the master key cannot be used.
-pub(crate) async fn open(args: &StoreArgs, data: &DataDir) -> Result<Store, ServerFailure> {
-    let master = master_key::read_existing(data)?;
-    let database = Database::open(&database_url(args, data)?).await?;
-    Ok(Store::new(database, master.mac_key("row")))
 }
 
 /// The database that the arguments name.

@@ -28,6 +28,15 @@ fn fact(name: &str) -> String {
 
 /// The same world with the older database in place of the empty one, brought to the schema of today.
 async fn upgraded(mut world: World) -> World {
+    older(&world).await;
+    let database = Database::open(&world.url).await.unwrap();
+    let master = MasterKey::from_text(&fact("master_key")).unwrap();
+    world.store = Store::new(database, master.mac_key("row"));
+    world
+}
+
+/// Puts the database of an older version in place of the empty one.
+pub async fn older(world: &World) {
     world.drop_everything().await;
     for (at, scripts) in SCRIPTS.iter().enumerate() {
         let script = scripts[usize::from(world.is_postgres())];
@@ -50,7 +59,7 @@ async fn upgraded(mut world: World) -> World {
         let columns: Vec<&str> = row.keys().map(String::as_str).collect();
         let values: Vec<String> = row
             .iter()
-            .map(|(column, value)| literal(&world, column, value))
+            .map(|(column, value)| literal(world, column, value))
             .collect();
         let table = line["table"].as_str().unwrap();
         world
@@ -61,10 +70,6 @@ async fn upgraded(mut world: World) -> World {
             ))
             .await;
     }
-    let database = Database::open(&world.url).await.unwrap();
-    let master = MasterKey::from_text(&fact("master_key")).unwrap();
-    world.store = Store::new(database, master.mac_key("row"));
-    world
 }
 
 fn literal(world: &World, column: &str, value: &Value) -> String {
