@@ -360,7 +360,7 @@ async fn note(
 ) -> Result<(), ServiceError> {
     let envelope = request.change.envelope();
     let entry = ActivityEntry {
-        tenant_id: envelope.tenant_id,
+        tenant_id: Some(envelope.tenant_id),
         at: context.now,
         kind: format!("change.{}", request.state.as_str()),
         correlation_id: context.correlation_id.to_string(),
@@ -375,11 +375,11 @@ async fn note(
     Ok(unit.append_activity(&entry).await?)
 }
 
-/// An event that concerns one organization, for acts that are not change requests.
+/// Writes an act that is no change request into the activity of what it concerns: of an organization, or of the platform.
 pub(crate) async fn note_act(
     unit: &mut Unit,
     context: &Context<'_>,
-    (tenant_id, kind): (TenantId, &str),
+    (tenant_id, kind): (Option<TenantId>, &str),
     detail: Value,
 ) -> Result<(), ServiceError> {
     let entry = ActivityEntry {

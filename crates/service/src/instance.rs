@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use countersign_crypto::{MasterKey, random_token};
+use countersign_domain::ids::CorrelationId;
 use countersign_domain::time::UnixTime;
-use countersign_store::{Store, Unit};
+use countersign_store::{ActivityEntry, Store, Unit};
 
 use crate::Service;
 use crate::access::Caller;
@@ -130,9 +131,16 @@ impl Service {
     ///
     /// # Errors
     /// When the caller may not administer the platform, or the store is unavailable.
-    pub async fn confirm_restore(&self, caller: &Caller) -> Result<InstanceFacts, ServiceError> {
+    pub async fn confirm_restore(
+        &self,
+        caller: &Caller,
+        correlation_id: CorrelationId,
+    ) -> Result<InstanceFacts, ServiceError> {
         caller.require_platform_admin()?;
         let mut unit = self.store.write().await?;
+        let at = self.now();
+        let entry = restore_entry("instance.restore_confirmed", (caller, correlation_id), at);
+        unit.append_activity(&entry).await?;
         unit.remove_instance_fact(ISSUANCE_HELD).await?;
         unit.commit().await?;
         self.instance.held.store(false, Ordering::Relaxed);
@@ -213,6 +221,22 @@ async fn check_master_key(unit: &mut Unit, master: &MasterKey) -> Result<(), Ser
     }
 }
 
+/// What the platform's activity has of a restore.
+fn restore_entry(
+    kind: &str,
+    (caller, correlation_id): (&Caller, CorrelationId),
+    at: UnixTime,
+) -> ActivityEntry {
+    ActivityEntry {
+        tenant_id: None,
+        at,
+        kind: kind.to_owned(),
+        correlation_id: correlation_id.to_string(),
+        actor: caller.to_string(),
+        detail: serde_json::json!({}),
+    }
+}
+
 /// Marks a database as restored at `now`, in the use case that reads the backup: raises the epoch, holds issuance until
 /// somebody confirms, revokes every API token, and lets the next start make a first one again (conformance Part 3
 /// no. 20).
@@ -233,5 +257,8 @@ pub async fn mark_restored(
     unit.set_instance_fact(ISSUANCE_HELD, "restore").await?;
     unit.raise_clock(now.seconds()).await?;
     unit.revoke_all_api_tokens(now).await?;
+    let by = (&Caller::operator(), crate::new_correlation_id());
+    unit.append_activity(&restore_entry("instance.restored", by, now))
+        .await?;
     Ok(unit.remove_instance_fact(BOOTSTRAPPED).await?)
 }

@@ -58,7 +58,7 @@ impl Act for RotateSigningKeys {
         note_act(
             unit,
             context,
-            (self.tenant_id, "signing_keys.rotated"),
+            (Some(self.tenant_id), "signing_keys.rotated"),
             detail,
         )
         .await?;
@@ -95,7 +95,7 @@ impl Act for RevokeToken {
         note_act(
             unit,
             context,
-            (self.tenant_id, "token.revoked"),
+            (Some(self.tenant_id), "token.revoked"),
             json!({"jti": self.jti}),
         )
         .await

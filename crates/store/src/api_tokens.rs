@@ -113,31 +113,39 @@ impl Unit {
             .collect()
     }
 
-    /// Revokes an API token of one organization, or (with `None`) any. `false` when there is none to revoke.
+    /// Revokes an API token of one organization, or (with `None`) any, and says whose it was; `None` when there is none
+    /// to revoke.
     ///
     /// # Errors
-    /// When the database is unavailable.
+    /// When the database is unavailable, or the row cannot be believed.
     pub async fn revoke_api_token(
         &mut self,
         tenant_id: Option<TenantId>,
         id: ApiTokenId,
         now: UnixTime,
-    ) -> Result<bool, StoreError> {
-        let touched = self
+    ) -> Result<Option<ApiScope>, StoreError> {
+        let row = self
             .tx
-            .execute(
-                "UPDATE api_tokens SET revoked_at = $3, mac = NULL
+            .fetch_optional(
+                "SELECT id, digest, name, tenant_id, role, created_at, expires_at, mac FROM api_tokens
                  WHERE id = $1 AND revoked_at IS NULL AND ($2 = '' OR tenant_id = $2)",
                 args![
                     id.to_string(),
                     tenant_id
                         .map(|tenant_id| tenant_id.to_string())
                         .unwrap_or_default(),
-                    now.seconds(),
                 ],
             )
             .await?;
-        Ok(touched == 1)
+        let Some(row) = row else { return Ok(None) };
+        let token = ApiTokenRow::proven(&row, &self.row_key)?;
+        self.tx
+            .execute_one(
+                "UPDATE api_tokens SET revoked_at = $2, mac = NULL WHERE id = $1 AND revoked_at IS NULL",
+                args![id.to_string(), now.seconds()],
+            )
+            .await?;
+        Ok(Some(token.scope))
     }
 
     /// Revokes every API token; used when a backup is restored.

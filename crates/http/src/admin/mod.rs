@@ -55,6 +55,7 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(changes::list))
         .routes(routes!(changes::show))
         .routes(routes!(activity::list))
+        .routes(routes!(activity::list_platform))
         .routes(routes!(signing_keys::list))
         .routes(routes!(signing_keys::rotate))
         .routes(routes!(signing_keys::revoke_token))

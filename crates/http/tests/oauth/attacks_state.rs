@@ -4,7 +4,7 @@ use axum::http::Method;
 use countersign_domain::api_tokens::ApiRole;
 use countersign_domain::configurations::ConfigurationEdit;
 use countersign_domain::time::UnixTime;
-use countersign_service::{Caller, RotateSigningKeys, StatusChange};
+use countersign_service::{Caller, RotateSigningKeys, StatusChange, new_correlation_id};
 use countersign_testkit::{
     DatabaseKind, MIDNIGHT, NOW, NewClient, Setup, StolenKey, TestKey, World, postgres_url,
 };
@@ -251,7 +251,10 @@ async fn attack_20_what_was_signed_before_a_restore_may_have_been_used_and_is_re
     let (world, before) = restored().await;
     let restored_at = world.server.now();
     let service = world.server.service();
-    service.confirm_restore(&Caller::operator()).await.unwrap();
+    service
+        .confirm_restore(&Caller::operator(), new_correlation_id())
+        .await
+        .unwrap();
     for old in &before {
         let answer = world.server.grant(&world.acme, old).await;
         assert_eq!(

@@ -57,8 +57,8 @@ on_both_databases! {
         let token = token(ApiScope::Platform);
         let digest = insert(&world, &token).await.digest();
         let mut unit = world.write().await;
-        assert!(unit.revoke_api_token(None, token.id, NOW).await.unwrap());
-        assert!(!unit.revoke_api_token(None, token.id, NOW).await.unwrap());
+        assert_eq!(unit.revoke_api_token(None, token.id, NOW).await.unwrap(), Some(ApiScope::Platform));
+        assert_eq!(unit.revoke_api_token(None, token.id, NOW).await.unwrap(), None);
         assert!(unit.api_token_by_digest(digest, NOW).await.unwrap().is_none());
         assert!(unit.api_tokens(None, &all()).await.unwrap().is_empty());
     }
@@ -141,7 +141,7 @@ on_both_databases! {
         let (one, two) = (token(ApiScope::Platform), token(ApiScope::Platform));
         let digests = [insert(&world, &one).await.digest(), insert(&world, &two).await.digest()];
         let mut unit = world.write().await;
-        assert!(unit.revoke_api_token(None, one.id, NOW).await.unwrap());
+        assert!(unit.revoke_api_token(None, one.id, NOW).await.unwrap().is_some());
         assert_eq!(unit.revoke_all_api_tokens(NOW).await.unwrap(), 1);
         unit.commit().await.unwrap();
         world.leaked("UPDATE api_tokens SET revoked_at = NULL".to_owned()).await;

@@ -47,7 +47,7 @@ async fn filled(world: &World) -> (TenantId, ConfigurationId) {
         .unwrap();
     for n in 0..3 {
         let entry = ActivityEntry {
-            tenant_id,
+            tenant_id: Some(tenant_id),
             at: NOW.plus(n),
             kind: "change.applied".to_owned(),
             correlation_id: format!("co-{n}"),

@@ -126,7 +126,7 @@ on_both_databases! {
             let secret = crate::api_tokens::insert(&world, &token).await;
             let mut unit = world.write().await;
             assert!(unit.api_tokens(Some(stranger), &all()).await.unwrap().is_empty());
-            assert!(!unit.revoke_api_token(Some(stranger), token.id, NOW).await.unwrap());
+            assert_eq!(unit.revoke_api_token(Some(stranger), token.id, NOW).await.unwrap(), None);
             assert!(unit.api_token_by_digest(secret.digest(), NOW).await.unwrap().is_some());
         }
     }
@@ -136,7 +136,7 @@ on_both_databases! {
         let (victim, stranger) = (TenantId::from_random([1; 16]), TenantId::from_random([2; 16]));
         let mut unit = world.write().await;
         let entry = ActivityEntry {
-            tenant_id: victim,
+            tenant_id: Some(victim),
             at: NOW,
             kind: "token.refused".to_owned(),
             correlation_id: "co-1".to_owned(),
