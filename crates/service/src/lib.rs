@@ -51,7 +51,7 @@ pub use signing_keys::{RevokeToken, RotateSigningKeys};
 pub use snapshots::STALENESS_BOUND;
 
 // Types of the layers below that appear in the answers of this one.
-pub use countersign_crypto::import::{Import, ImportedKey, Repair};
+pub use countersign_crypto::import::{Import, ImportedKey, Repair, has_private_key};
 pub use countersign_crypto::{Algorithm, SigningAlgorithm};
 pub use countersign_store::{
     ActivityFilter, IdempotencyKey, KeptAnswer, Page, RecordedActivity, StoredSigningKey,

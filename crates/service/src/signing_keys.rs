@@ -1,5 +1,6 @@
 //! Signing keys and issued tokens: list, rotate, revoke.
 
+use countersign_crypto::import::has_private_key;
 use countersign_domain::configurations::MAX_ACCESS_TOKEN_LIFETIME;
 use countersign_domain::ids::TenantId;
 use countersign_domain::time::UnixTime;
@@ -103,7 +104,9 @@ impl Act for RevokeToken {
 }
 
 fn is_jti(text: &str) -> bool {
-    (1..=MAX_JTI).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    (1..=MAX_JTI).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && !has_private_key(text)
 }
 
 impl Service {

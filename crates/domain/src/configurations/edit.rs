@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use countersign_crypto::import::ImportedKey;
+use countersign_crypto::import::{ImportedKey, has_private_key};
 use countersign_crypto::{Algorithm, VerifyingKey};
 
 use super::keys::{KeyId, KeyState, KeyUse, MAX_KEYS, MAX_RETIRE_AFTER, RegisteredKey};
@@ -374,6 +374,9 @@ fn groups(names: &[String]) -> Result<GroupSet, ConfigurationRefusal> {
 
 /// The beginning of a value, safe to repeat in an answer to the one who sent it.
 fn excerpt(text: &str) -> String {
+    if has_private_key(text) {
+        return "a private key".to_owned();
+    }
     text.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 

@@ -62,7 +62,7 @@ pub enum ConfigurationRefusal {
     #[error("A key of this configuration has the same `kid`; every key needs its own.")]
     KeyIdTaken,
     /// The `kid` is malformed.
-    #[error("kid must be 1 to 256 printable ASCII characters without spaces")]
+    #[error("kid must be 1 to 256 printable ASCII characters without spaces, and no private key")]
     KeyIdMalformed,
     /// The overlap of a rotation is out of range.
     #[error("retire_after_seconds must be between 0 and 7776000 (90 days)")]

@@ -282,7 +282,7 @@ fn organization_refusals() -> Vec<OrganizationRefusal> {
 }
 
 fn identifier_rules() -> String {
-    let rules = every![MalformedIdentifier: Character, Empty, TooLong, Uri,];
+    let rules = every![MalformedIdentifier: Character, Empty, PrivateKey, TooLong, Uri,];
     let texts: Vec<String> = rules.iter().map(ToString::to_string).collect();
     sentence(&format!(
         "an issuer, subject or audience {}",
