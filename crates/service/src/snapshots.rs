@@ -129,6 +129,8 @@ pub struct Snapshots {
     budget: Option<NonZeroU32>,
     known: RwLock<HashSet<TenantId>>,
     loaded: RwLock<HashMap<TenantId, Arc<OrganizationSnapshot>>>,
+    /// Counts how often everything was forgotten: what was read from the store before is not kept after.
+    age: AtomicU64,
     loading: Mutex<HashMap<TenantId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
@@ -142,30 +144,29 @@ impl Snapshots {
         master: Arc<MasterKey>,
         requests_per_second: Option<NonZeroU32>,
     ) -> Result<Self, ServiceError> {
-        let mut known = HashSet::new();
-        let mut unit = store.read().await?;
-        let mut page = Page {
-            after: None,
-            limit: PAGE,
-        };
-        loop {
-            let ids = unit.organization_ids(&page).await?;
-            page.after = ids.last().map(ToString::to_string);
-            let last = ids.len() < PAGE as usize;
-            known.extend(ids);
-            if last {
-                break;
-            }
-        }
-        drop(unit);
+        let known = read_known(&store).await?;
         Ok(Self {
             store,
             master,
             budget: requests_per_second,
             known: RwLock::new(known),
             loaded: RwLock::default(),
+            age: AtomicU64::new(0),
             loading: Mutex::default(),
         })
+    }
+
+    /// Forgets every organization; each is loaded anew when it is next asked for.
+    ///
+    /// # Errors
+    /// When the store is unavailable; nothing is forgotten then.
+    pub async fn forget_all(&self) -> Result<(), ServiceError> {
+        let known = read_known(&self.store).await?;
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        self.age.fetch_add(1, Ordering::AcqRel);
+        loaded.clear();
+        Ok(())
     }
 
     /// The organization, loaded if need be; `None` when there is none with this ID.
@@ -206,11 +207,18 @@ impl Snapshots {
         if let Some(snapshot) = self.loaded(tenant_id) {
             return Ok(Some(snapshot));
         }
-        let snapshot = self.load(tenant_id, now).await?;
-        if let Some(snapshot) = &snapshot {
+        let snapshot = loop {
+            let age = self.age.load(Ordering::Acquire);
+            let snapshot = self.load(tenant_id, now).await?;
             let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
-            loaded.insert(tenant_id, Arc::clone(snapshot));
-        }
+            // Read before everything was forgotten, it may be as old as what was forgotten.
+            if age == self.age.load(Ordering::Acquire) {
+                if let Some(snapshot) = &snapshot {
+                    loaded.insert(tenant_id, Arc::clone(snapshot));
+                }
+                break snapshot;
+            }
+        };
         self.loading
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -365,6 +373,25 @@ impl Snapshots {
 }
 
 const TWO: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+
+/// The organizations that there are.
+async fn read_known(store: &Store) -> Result<HashSet<TenantId>, ServiceError> {
+    let mut known = HashSet::new();
+    let mut unit = store.read().await?;
+    let mut page = Page {
+        after: None,
+        limit: PAGE,
+    };
+    loop {
+        let ids = unit.organization_ids(&page).await?;
+        page.after = ids.last().map(ToString::to_string);
+        let last = ids.len() < PAGE as usize;
+        known.extend(ids);
+        if last {
+            return Ok(known);
+        }
+    }
+}
 
 /// The row says what it said before a change that this node has seen.
 const OLDER: &str = "an older version was put back";

@@ -28,7 +28,7 @@ pub use backup::{BackupSummary, read_backup, write_backup};
 pub use changes::UniqueRule;
 pub use database::{Arg, Database, DatabaseUrl, Row, SCHEMA_VERSION, Transaction};
 pub use error::StoreError;
-pub use feed::{FeedEvent, Topic};
+pub use feed::{FeedEvent, FeedPage, Topic};
 pub use idempotency::{IdempotencyKey, KeptAnswer};
 pub use issuances::{Issuance, ReplayEntry};
 pub use signing_keys::StoredSigningKey;

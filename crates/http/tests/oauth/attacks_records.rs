@@ -291,12 +291,14 @@ async fn attack_19_a_forged_row_holds_up_no_other_organization() {
         "UPDATE organizations SET state = replace(state, 'Acme', 'Evil') WHERE tenant_id = $1";
     let args = vec![Arg::from(world.acme.id.to_string())];
     assert_eq!(world.server.database().tamper(sql, args).await, 1);
-    let announce = "INSERT INTO feed (position, tenant_id, topic, subject, at)
-                    SELECT position + 1, $1, 'organization', $1, 0 FROM feed_head";
-    let args = vec![Arg::from(world.acme.id.to_string())];
-    world.server.database().tamper(announce, args).await;
+    let mut transaction = world.server.store().database().write().await.unwrap();
     let forward = "UPDATE feed_head SET position = position + 1";
-    world.server.database().tamper(forward, Vec::new()).await;
+    transaction.execute(forward, Vec::new()).await.unwrap();
+    let announce = "INSERT INTO feed (position, tenant_id, topic, subject, at)
+                    SELECT position, $1, 'organization', $1, 2000000000 FROM feed_head";
+    let args = vec![Arg::from(world.acme.id.to_string())];
+    transaction.execute(announce, args).await.unwrap();
+    transaction.commit().await.unwrap();
     world
         .server
         .change_status(&world.b1, StatusChange::Suspend)
