@@ -1,5 +1,6 @@
 //! How a use case fails: a refusal that the caller can act on, or a fault of ours.
 
+use countersign_crypto::SigningAlgorithm;
 use countersign_crypto::import::ImportRefusal;
 use countersign_domain::configurations::ConfigurationRefusal;
 use countersign_domain::organizations::OrganizationRefusal;
@@ -14,6 +15,8 @@ pub enum ServiceError {
     Fault(String),
     /// The caller may not do this.
     Forbidden(Refused),
+    /// A signing key must be made first, which takes too long for a transaction; that is done before anybody hears of it.
+    KeyNeeded(SigningAlgorithm),
     /// It does not exist, or belongs to somebody else; nobody can tell which.
     NotFound,
     /// The request cannot be done as it is.

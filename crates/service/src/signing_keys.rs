@@ -48,11 +48,13 @@ impl Act for RotateSigningKeys {
             .organization(self.tenant_id)
             .await?
             .ok_or(ServiceError::NotFound)?;
-        let target = (self.tenant_id, organization.state.signing_algorithm);
+        let algorithm = organization.state.signing_algorithm;
         let master = context.service.master();
         if self.emergency {
-            keyring::rotate_emergency(unit, master, target, context.now).await?;
+            let key = context.spare.take(algorithm)?;
+            keyring::rotate_emergency(unit, master, (self.tenant_id, &key), context.now).await?;
         } else {
+            let target = (self.tenant_id, algorithm, &context.spare);
             keyring::publish_next(unit, master, target, context.now).await?;
         }
         let detail = json!({"emergency": self.emergency});
