@@ -269,7 +269,7 @@ fn configuration_refusals() -> Vec<ConfigurationRefusal> {
         AccessTokenLifetime, AlgorithmDoesNotFit, AlreadySuspended, AssertionLifetime, AudienceNotExclusive,
         CopiedClaim(any()), Deactivated, ExpiryInPast, GroupMalformed(any()), GroupNotEntitled(any()),
         GroupsOnStandard, Identifier { field: "…", cause: MalformedIdentifier::Empty }, KeyAlreadyRegistered,
-        KeyIdMalformed, KeyIdTaken, NoKey, NoNextKey, NotSuspended, NothingToChange, RetireAfter,
+        KeyIdMalformed, KeyIdTaken, NoKey, NoNextKey, NotASingleKey("`kid` or `algorithm`"), NotSuspended, NothingToChange, RetireAfter,
         Text { field: "…", cause: MalformedText::Empty }, TooManyKeys, TripleTaken,
     ]
 }
