@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use countersign_crypto::import::has_private_key;
 use serde::{Deserialize, Serialize};
 
 /// The longest accepted issuer, subject or audience, in bytes.
@@ -27,6 +28,11 @@ pub enum MalformedIdentifier {
     /// Is empty.
     #[error("is empty")]
     Empty,
+    /// Has a private key in it.
+    #[error(
+        "has a private key in it, which was not stored; keep it on the server that signs and tell nobody"
+    )]
+    PrivateKey,
     /// Is longer than [`MAX_IDENTIFIER_BYTES`].
     #[error("is longer than 512 characters")]
     TooLong,
@@ -56,6 +62,9 @@ impl Identifier {
             && (rest.is_empty() || !is_scheme(scheme))
         {
             return Err(MalformedIdentifier::Uri);
+        }
+        if has_private_key(text) {
+            return Err(MalformedIdentifier::PrivateKey);
         }
         Ok(Self(text.into()))
     }

@@ -1,5 +1,6 @@
 //! Free text that people write and other people read.
 
+use countersign_crypto::import::has_private_key;
 use serde::{Deserialize, Serialize};
 
 /// Why a free text is refused.
@@ -72,11 +73,15 @@ fn check(text: &str, max: usize, lines: bool) -> Result<&str, MalformedText> {
     if text.is_empty() {
         return Err(MalformedText::Empty);
     }
-    if text.contains("PRIVATE KEY-----") {
-        return Err(MalformedText::PrivateKey);
-    }
     if text.chars().count() > max {
-        return Err(MalformedText::TooLong);
+        return Err(if text.contains("PRIVATE KEY-----") {
+            MalformedText::PrivateKey
+        } else {
+            MalformedText::TooLong
+        });
+    }
+    if has_private_key(text) {
+        return Err(MalformedText::PrivateKey);
     }
     if text
         .chars()
@@ -101,6 +106,8 @@ mod tests {
         let pasted = "see below\n-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE";
         assert_eq!(Note::parse(pasted), Err(MalformedText::PrivateKey));
         assert!(Note::parse("the private key is on srv-3").is_ok());
+        let bare = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g";
+        assert_eq!(Label::parse(bare), Err(MalformedText::PrivateKey));
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! `Idempotency-Key`: a repeated request gets the first answer again.
 
 use axum::http::HeaderMap;
+use countersign_service::has_private_key;
 
 use crate::problem::Problem;
 
 /// The key of a request, if it has one.
 ///
 /// # Errors
-/// 400 unless it is 1 to 255 visible ASCII characters.
+/// 400 unless it is 1 to 255 visible ASCII characters, and no private key.
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all("idempotency-key").iter();
     let Some(value) = values.next() else {
@@ -16,6 +17,7 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
     let key = value.to_str().ok().filter(|key| {
         (1..=255).contains(&key.len())
             && key.bytes().all(|byte| byte.is_ascii_graphic())
+            && !has_private_key(key)
             && values.next().is_none()
     });
     let malformed = || {

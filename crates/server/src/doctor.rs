@@ -11,7 +11,7 @@ use crate::data_dir::DataDir;
 use crate::failure::ServerFailure;
 use crate::{master_key, offline};
 
-/// Checks data directory, master key, database and disk; says what to do about each finding.
+/// Checks data directory, master key, database and disk; says what to do about each finding, and changes nothing.
 ///
 /// # Errors
 /// When something would keep the server from starting.
@@ -57,7 +57,8 @@ fn database(args: &DoctorArgs, data: &DataDir) -> Result<String, String> {
         return Err("there is none yet; `countersign serve` makes it".to_owned());
     }
     let opened = offline::block_on(async {
-        let database = Database::open(&offline::database_url(&args.store, data)?).await?;
+        let url = offline::database_url(&args.store, data)?;
+        let database = Database::open_as_it_is(&url).await?;
         let mut tx = database.read().await?;
         let row = tx
             .fetch_optional(

@@ -51,7 +51,9 @@ impl From<ServiceError> for ServerFailure {
                 Self(refused.detail)
             }
             ServiceError::NotFound => Self("not found".to_owned()),
-            ServiceError::Collided | ServiceError::Unavailable { .. } => {
+            ServiceError::Collided
+            | ServiceError::KeyNeeded(_)
+            | ServiceError::Unavailable { .. } => {
                 Self("the database is unavailable; the log says why".to_owned())
             }
         }

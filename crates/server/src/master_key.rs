@@ -18,9 +18,8 @@ const CREDENTIAL: &str = "countersign-master-key";
 /// # Errors
 /// When it cannot be read, is malformed, or lies open to other users of the machine.
 pub(crate) fn read_or_create(data: &DataDir) -> Result<MasterKey, ServerFailure> {
-    match given()? {
+    match find(data)? {
         Some(key) => Ok(key),
-        None if data.master_key().exists() => read(&data.master_key()),
         None => {
             let key = MasterKey::generate();
             write_private(
@@ -33,14 +32,25 @@ pub(crate) fn read_or_create(data: &DataDir) -> Result<MasterKey, ServerFailure>
     }
 }
 
+/// Reads the master key, if there is one.
+///
+/// # Errors
+/// As [`read_or_create`].
+pub(crate) fn find(data: &DataDir) -> Result<Option<MasterKey>, ServerFailure> {
+    match given()? {
+        Some(key) => Ok(Some(key)),
+        None if data.master_key().exists() => read(&data.master_key()).map(Some),
+        None => Ok(None),
+    }
+}
+
 /// Reads the master key where there must be one already.
 ///
 /// # Errors
 /// When there is none, or as [`read_or_create`].
 pub(crate) fn read_existing(data: &DataDir) -> Result<MasterKey, ServerFailure> {
-    match given()? {
+    match find(data)? {
         Some(key) => Ok(key),
-        None if data.master_key().exists() => read(&data.master_key()),
         None => Err(ServerFailure::new(format!(
             "there is no master key: put the one that the database was made with at {} (chmod 600), or in \
              COUNTERSIGN_MASTER_KEY",

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
 
-use countersign_service::{Clock as _, mark_restored};
+use countersign_service::{Clock as _, bind_master_key, mark_restored};
 use countersign_store::{Database, DatabaseUrl, Store, read_backup, write_backup};
 
 use crate::cli::{BackupArgs, MigrateArgs, RestoreArgs, StoreArgs};
@@ -13,19 +13,27 @@ use crate::failure::ServerFailure;
 use crate::master_key;
 use crate::wall_clock::WallClock;
 
-/// Brings the database to the schema of this program.
+/// Brings the database to the schema of this program, and rows to their keyed digests where the master key is at hand.
 ///
 /// # Errors
-/// When it cannot be opened or is newer than the program.
+/// When it cannot be opened, is newer than the program, or was made with another master key.
 pub(crate) fn migrate(args: &MigrateArgs) -> Result<(), ServerFailure> {
     let data = hold(&args.store)?;
     block_on(async {
+        let master = master_key::find(&data)?;
         let database = Database::open(&database_url(&args.store, &data)?).await?;
-        database.close().await;
         line(&format!(
             "The database is at schema version {}.",
             countersign_store::SCHEMA_VERSION
         ));
+        match master {
+            Some(master) => {
+                let store = Store::new(database.clone(), master.mac_key("row"));
+                bind_master_key(&store, &master).await?;
+            }
+            None => note("The next start, with the master key, does the rest."),
+        }
+        database.close().await;
         Ok(())
     })
 }
@@ -33,7 +41,7 @@ pub(crate) fn migrate(args: &MigrateArgs) -> Result<(), ServerFailure> {
 /// Writes a consistent copy, also while a server runs.
 ///
 /// # Errors
-/// When the file exists, or the database cannot be read.
+/// When the file exists, or the database cannot be read or is not at the schema of this program.
 pub(crate) fn backup(args: &BackupArgs) -> Result<(), ServerFailure> {
     let data = DataDir::beside_a_server(&args.store.data);
     if args.store.database.is_none() && !data.path().join("countersign.db").exists() {
@@ -42,9 +50,13 @@ pub(crate) fn backup(args: &BackupArgs) -> Result<(), ServerFailure> {
             data.path().display()
         )));
     }
-    create_private(&args.file, b"").map_err(|error| ServerFailure::local(&args.file, &error))?;
     block_on(async {
-        let store = open(&args.store, &data).await?;
+        let master = master_key::read_existing(&data)?;
+        // As it is: the server that uses it may be an older one.
+        let database = Database::open_as_it_is(&database_url(&args.store, &data)?).await?;
+        let store = Store::new(database, master.mac_key("row"));
+        create_private(&args.file, b"")
+            .map_err(|error| ServerFailure::local(&args.file, &error))?;
         let file = File::options().write(true).open(&args.file);
         let mut out =
             BufWriter::new(file.map_err(|error| ServerFailure::local(&args.file, &error))?);
@@ -64,13 +76,14 @@ pub(crate) fn backup(args: &BackupArgs) -> Result<(), ServerFailure> {
 /// Reads a backup into an empty database and raises its restore epoch.
 ///
 /// # Errors
-/// When the file is damaged, or the database is not empty or cannot be written.
+/// When the file is damaged, forged or of another master key, or the database is not empty or cannot be written.
 pub(crate) fn restore(args: &RestoreArgs) -> Result<(), ServerFailure> {
     let data = hold(&args.store)?;
     let file = File::open(&args.file).map_err(|error| ServerFailure::local(&args.file, &error))?;
     block_on(async {
         let master = master_key::read_existing(&data)?;
-        let store = open(&args.store, &data).await?;
+        let database = Database::open(&database_url(&args.store, &data)?).await?;
+        let store = Store::new(database, master.mac_key("row"));
         let mut unit = store.write().await?;
         let summary = read_backup(&mut unit, &mut BufReader::new(file)).await?;
         mark_restored(&mut unit, &master, WallClock.now()).await?;
@@ -100,16 +113,6 @@ pub(crate) fn restore(args: &RestoreArgs) -> Result<(), ServerFailure> {
 pub(crate) fn openapi() -> Result<(), ServerFailure> {
     line(&countersign_http::openapi_json());
     Ok(())
-}
-
-/// Opens the store with the row key of the master key.
-///
-/// # Errors
-/// When the database or the master key cannot be used.
-pub(crate) async fn open(args: &StoreArgs, data: &DataDir) -> Result<Store, ServerFailure> {
-    let master = master_key::read_existing(data)?;
-    let database = Database::open(&database_url(args, data)?).await?;
-    Ok(Store::new(database, master.mac_key("row")))
 }
 
 /// The database that the arguments name.

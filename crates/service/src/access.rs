@@ -9,9 +9,10 @@ use countersign_domain::api_tokens::{ApiRole, ApiScope, ApiToken, ApiTokenSecret
 use countersign_domain::change::Maker;
 use countersign_domain::ids::TenantId;
 use countersign_domain::time::UnixTime;
+use countersign_store::StoreError;
 
 use crate::Service;
-use crate::error::{Refused, RefusedKind, ServiceError};
+use crate::error::{Refused, RefusedKind, ServiceError, alarm};
 
 /// How long a token that was found is believed without looking again, in seconds: the bound within which a revocation
 /// on another node takes effect here.
@@ -207,7 +208,15 @@ impl Service {
             .read()
             .await?
             .api_token_by_digest(digest, now)
-            .await?;
+            .await;
+        let found = match found {
+            // Whoever wrote the row, it was not this program: nobody is known by it.
+            Err(error @ StoreError::Corrupt { .. }) => {
+                alarm(&error);
+                return Ok(None);
+            }
+            found => found?,
+        };
         if let Some(token) = &found {
             self.callers.keep(digest, (token, age), now);
         }

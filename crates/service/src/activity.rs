@@ -62,8 +62,8 @@ async fn record(store: &Store, group: &[ActivityEntry]) -> Result<(), StoreError
     for entry in group {
         unit.append_activity(entry).await?;
     }
-    if let Some(entry) = group.last() {
-        unit.trim_refusals(entry.tenant_id, KEEP_REFUSALS).await?;
+    if let Some(tenant_id) = group.last().and_then(|entry| entry.tenant_id) {
+        unit.trim_refusals(tenant_id, KEEP_REFUSALS).await?;
     }
     unit.commit().await
 }
@@ -87,7 +87,7 @@ impl Service {
             return;
         }
         self.activity.note(ActivityEntry {
-            tenant_id,
+            tenant_id: Some(tenant_id),
             at: self.now(),
             kind: "token.refused".to_owned(),
             correlation_id: correlation_id.to_string(),
@@ -113,5 +113,20 @@ impl Service {
             .await?
             .ok_or(ServiceError::NotFound)?;
         Ok(unit.activity(tenant_id, filter, page).await?)
+    }
+
+    /// The activity of the platform itself, newest first: acts that concern no organization.
+    ///
+    /// # Errors
+    /// Forbidden for a caller of an organization; unavailable when the store is.
+    pub async fn platform_activity(
+        &self,
+        caller: &Caller,
+        filter: &ActivityFilter,
+        page: &Page,
+    ) -> Result<ActivityPage, ServiceError> {
+        caller.require_platform()?;
+        let mut unit = self.store().read().await?;
+        Ok(unit.activity(None, filter, page).await?)
     }
 }

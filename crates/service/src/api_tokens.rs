@@ -5,8 +5,8 @@ use countersign_domain::api_tokens::{ApiRole, ApiScope, ApiToken, ApiTokenSecret
 use countersign_domain::ids::{ApiTokenId, TenantId};
 use countersign_domain::text::Label;
 use countersign_domain::time::UnixTime;
-use countersign_store::{Page, Unit};
-use serde_json::json;
+use countersign_store::{ActivityEntry, Page, Unit};
+use serde_json::{Value, json};
 
 use crate::Service;
 use crate::access::Caller;
@@ -68,10 +68,8 @@ impl Act for CreateApiToken {
         let new = make(self, context.now)?;
         unit.insert_api_token(&new.token, new.secret.digest())
             .await?;
-        if let ApiScope::Organization(tenant_id) = self.scope {
-            let detail = json!({"id": new.token.id, "name": new.token.name, "role": self.role});
-            note_act(unit, context, (tenant_id, "api_token.created"), detail).await?;
-        }
+        let place = (concerned(self.scope), "api_token.created");
+        note_act(unit, context, place, creation(&new.token)).await?;
         Ok(new)
     }
 }
@@ -88,23 +86,31 @@ impl Act for RevokeApiToken {
             Some(own) => context.caller.require_admin(own)?,
             None => context.caller.require_platform_admin()?,
         }
-        if !unit
-            .revoke_api_token(context.caller.tenant(), self.id, context.now)
-            .await?
-        {
-            return Err(ServiceError::NotFound);
-        }
-        if let Some(own) = context.caller.tenant() {
-            note_act(
-                unit,
-                context,
-                (own, "api_token.revoked"),
-                json!({"id": self.id}),
-            )
-            .await?;
+        let own = context.caller.tenant();
+        let scope = unit.revoke_api_token(own, self.id, context.now).await?;
+        let concerned = concerned(scope.ok_or(ServiceError::NotFound)?);
+        let detail = json!({"id": self.id, "tenant_id": concerned});
+        let place = (concerned, "api_token.revoked");
+        note_act(unit, context, place, detail.clone()).await?;
+        // What the platform takes away from an organization, both shall see.
+        if own.is_none() && concerned.is_some() {
+            note_act(unit, context, (None, "api_token.revoked"), detail).await?;
         }
         Ok(())
     }
+}
+
+/// The organization that an API token concerns; none for the platform.
+const fn concerned(scope: ApiScope) -> Option<TenantId> {
+    match scope {
+        ApiScope::Organization(tenant_id) => Some(tenant_id),
+        ApiScope::Platform => None,
+    }
+}
+
+/// What the activity has of a new API token.
+fn creation(token: &ApiToken) -> Value {
+    json!({"id": token.id, "name": token.name, "role": token.role})
 }
 
 fn make(wanted: &CreateApiToken, now: UnixTime) -> Result<NewApiToken, ServiceError> {
@@ -160,6 +166,15 @@ impl Service {
         let new = make(&wanted, self.now())?;
         unit.insert_api_token(&new.token, new.secret.digest())
             .await?;
+        unit.append_activity(&ActivityEntry {
+            tenant_id: None,
+            at: self.now(),
+            kind: "api_token.created".to_owned(),
+            correlation_id: crate::new_correlation_id().to_string(),
+            actor: Caller::operator().to_string(),
+            detail: creation(&new.token),
+        })
+        .await?;
         unit.set_instance_fact(BOOTSTRAPPED, "yes").await?;
         keep(&new.secret).map_err(|error| {
             ServiceError::Fault(format!("the platform token cannot be written: {error}"))

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use countersign_crypto::random_bytes;
+use countersign_crypto::{SigningAlgorithm, SigningKey, random_bytes};
 use countersign_domain::change::{
     Base, Change, ChangeKind, ChangeRequest, ChangeState, PolicySnapshot, Proposal, TargetNow,
     Unauthorized, authorize,
@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use crate::Service;
 use crate::access::Caller;
 use crate::error::{Refused, RefusedKind, ServiceError};
+use crate::keyring::{self, SpareKey};
 
 /// How often a use case is tried again when its transaction collided with another one.
 const TRIES: u32 = 12;
@@ -50,6 +51,8 @@ pub struct Context<'a> {
     pub correlation_id: CorrelationId,
     /// The moment.
     pub now: UnixTime,
+    /// A signing key made ahead.
+    pub(crate) spare: SpareKey,
 }
 
 /// Turns an outcome into the answer that is kept: status and body.
@@ -94,8 +97,12 @@ impl Service {
         act: &A,
         run: &Execution<'_, A::Output>,
     ) -> Result<Executed<A::Output>, ServiceError> {
+        let mut made: Option<SigningKey> = None;
         for attempt in 1.. {
-            match self.try_execute(act, run).await {
+            match self.try_execute(act, run, made.clone()).await {
+                Err(Attempt::KeyNeeded(algorithm)) if attempt < TRIES => {
+                    made = Some(keyring::make(algorithm).await?);
+                }
                 Err(Attempt::Collided) if attempt < TRIES => {
                     // A random pause, longer each time, lets the others through.
                     let [spread] = countersign_crypto::random_bytes::<1>();
@@ -104,7 +111,9 @@ impl Service {
                     ))
                     .await;
                 }
-                Err(Attempt::Collided) => return Err(ServiceError::Unavailable { retry_after: 1 }),
+                Err(Attempt::Collided | Attempt::KeyNeeded(_)) => {
+                    return Err(ServiceError::Unavailable { retry_after: 1 });
+                }
                 Err(Attempt::Failed(error)) => return Err(error),
                 Ok(executed) => return Ok(executed),
             }
@@ -116,6 +125,7 @@ impl Service {
         &self,
         act: &A,
         run: &Execution<'_, A::Output>,
+        made: Option<SigningKey>,
     ) -> Result<Executed<A::Output>, Attempt> {
         let now = self.now();
         let mut unit = self.store().write().await?;
@@ -138,6 +148,7 @@ impl Service {
             caller: run.caller,
             correlation_id: run.correlation_id,
             now,
+            spare: SpareKey::new(made),
         };
         let output = act.perform(&mut unit, &context).await?;
         if run.dry_run {
@@ -233,6 +244,7 @@ impl Service {
 enum Attempt {
     Collided,
     Failed(ServiceError),
+    KeyNeeded(SigningAlgorithm),
 }
 
 impl From<StoreError> for Attempt {
@@ -248,6 +260,7 @@ impl From<ServiceError> for Attempt {
     fn from(error: ServiceError) -> Self {
         match error {
             ServiceError::Collided => Self::Collided,
+            ServiceError::KeyNeeded(algorithm) => Self::KeyNeeded(algorithm),
             other => Self::Failed(other),
         }
     }
@@ -360,7 +373,7 @@ async fn note(
 ) -> Result<(), ServiceError> {
     let envelope = request.change.envelope();
     let entry = ActivityEntry {
-        tenant_id: envelope.tenant_id,
+        tenant_id: Some(envelope.tenant_id),
         at: context.now,
         kind: format!("change.{}", request.state.as_str()),
         correlation_id: context.correlation_id.to_string(),
@@ -375,11 +388,11 @@ async fn note(
     Ok(unit.append_activity(&entry).await?)
 }
 
-/// An event that concerns one organization, for acts that are not change requests.
+/// Writes an act that is no change request into the activity of what it concerns: of an organization, or of the platform.
 pub(crate) async fn note_act(
     unit: &mut Unit,
     context: &Context<'_>,
-    (tenant_id, kind): (TenantId, &str),
+    (tenant_id, kind): (Option<TenantId>, &str),
     detail: Value,
 ) -> Result<(), ServiceError> {
     let entry = ActivityEntry {

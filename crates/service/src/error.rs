@@ -1,5 +1,6 @@
 //! How a use case fails: a refusal that the caller can act on, or a fault of ours.
 
+use countersign_crypto::SigningAlgorithm;
 use countersign_crypto::import::ImportRefusal;
 use countersign_domain::configurations::ConfigurationRefusal;
 use countersign_domain::organizations::OrganizationRefusal;
@@ -14,6 +15,8 @@ pub enum ServiceError {
     Fault(String),
     /// The caller may not do this.
     Forbidden(Refused),
+    /// A signing key must be made first, which takes too long for a transaction; that is done before anybody hears of it.
+    KeyNeeded(SigningAlgorithm),
     /// It does not exist, or belongs to somebody else; nobody can tell which.
     NotFound,
     /// The request cannot be done as it is.
@@ -75,9 +78,19 @@ impl From<StoreError> for ServiceError {
                     retry_after: RETRY_AFTER,
                 }
             }
+            error @ StoreError::Corrupt { .. } => {
+                alarm(&error);
+                Self::Fault(error.to_string())
+            }
             other => Self::Fault(other.to_string()),
         }
     }
+}
+
+/// A stored row that this program did not write is not believed, and somebody must look at it.
+pub(crate) fn alarm(error: &StoreError) {
+    metrics::counter!("countersign_tampered_rows_total").increment(1);
+    tracing::error!(%error, "ALARM: a stored row cannot be believed");
 }
 
 impl From<ConfigurationRefusal> for ServiceError {

@@ -1,10 +1,12 @@
 //! The instance as a whole: its identity, its restores, and whether it may issue.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use countersign_crypto::{MasterKey, random_token};
+use countersign_domain::ids::CorrelationId;
 use countersign_domain::time::UnixTime;
-use countersign_store::{Store, Unit};
+use countersign_store::{ActivityEntry, Store, Unit};
 
 use crate::Service;
 use crate::access::Caller;
@@ -17,6 +19,12 @@ const RESTORED_AT: &str = "restored_at";
 const ISSUANCE_HELD: &str = "issuance_held";
 const CLOCK_HIGH_WATER: &str = "clock_high_water";
 const MASTER_KEY_CHECK: &str = "master_key_check";
+
+/// How often binding the database is tried when other nodes do the same.
+const BIND_TRIES: u32 = 5;
+
+/// The pause in between.
+const BIND_PAUSE: Duration = Duration::from_millis(200);
 
 /// No restore yet.
 const NEVER: i64 = -1;
@@ -49,8 +57,8 @@ impl InstanceState {
         store: &Store,
         master: &MasterKey,
     ) -> Result<Self, ServiceError> {
+        bind_master_key(store, master).await?;
         let mut unit = store.write().await?;
-        check_master_key(&mut unit, master).await?;
         let id = match unit.instance_fact(INSTANCE_ID).await? {
             Some(id) => id,
             None => {
@@ -123,9 +131,16 @@ impl Service {
     ///
     /// # Errors
     /// When the caller may not administer the platform, or the store is unavailable.
-    pub async fn confirm_restore(&self, caller: &Caller) -> Result<InstanceFacts, ServiceError> {
+    pub async fn confirm_restore(
+        &self,
+        caller: &Caller,
+        correlation_id: CorrelationId,
+    ) -> Result<InstanceFacts, ServiceError> {
         caller.require_platform_admin()?;
         let mut unit = self.store.write().await?;
+        let at = self.now();
+        let entry = restore_entry("instance.restore_confirmed", (caller, correlation_id), at);
+        unit.append_activity(&entry).await?;
         unit.remove_instance_fact(ISSUANCE_HELD).await?;
         unit.commit().await?;
         self.instance.held.store(false, Ordering::Relaxed);
@@ -156,23 +171,69 @@ impl Service {
     }
 }
 
+/// Binds a database to the master key at its first start, and at the first start after an upgrade gives rows that have
+/// no keyed digest theirs.
+///
+/// # Errors
+/// When the database was made with another master key, rows from before the upgrade cannot be believed, or the store is
+/// unavailable.
+pub async fn bind_master_key(store: &Store, master: &MasterKey) -> Result<(), ServiceError> {
+    for _ in 1..BIND_TRIES {
+        match try_bind(store, master).await {
+            // Another node starts at the same moment, and one of the two does the work.
+            Err(ServiceError::Collided) => tokio::time::sleep(BIND_PAUSE).await,
+            bound => return bound,
+        }
+    }
+    try_bind(store, master).await
+}
+
+async fn try_bind(store: &Store, master: &MasterKey) -> Result<(), ServiceError> {
+    let mut unit = store.write().await?;
+    check_master_key(&mut unit, master).await?;
+    Ok(unit.commit().await?)
+}
+
 /// Refuses a master key other than the one that the database was made with, before anything is read with it: rows
 /// would look edited by hand, and signing keys would not open.
+///
+/// The fact itself is keyed, so only a database that an older program was started on can have the one that stands for
+/// rows without digests: whoever writes to the database cannot ask for forged rows to be taken over.
 async fn check_master_key(unit: &mut Unit, master: &MasterKey) -> Result<(), ServiceError> {
-    let made: String = master
-        .mac_key("master-key-check")
-        .tag(&[])
-        .iter()
-        .map(|octet| format!("{octet:02x}"))
-        .collect();
+    let fact = |parts: &[&[u8]]| -> String {
+        let tag = master.mac_key("master-key-check").tag(parts);
+        tag.iter().map(|octet| format!("{octet:02x}")).collect()
+    };
+    let (without_digests, made) = (fact(&[]), fact(&[b"rows have digests"]));
     match unit.instance_fact(MASTER_KEY_CHECK).await? {
         Some(known) if known == made => Ok(()),
+        Some(known) if known == without_digests => {
+            unit.adopt_rows().await?;
+            tracing::info!("rows of an older version have their keyed digests now");
+            Ok(unit.set_instance_fact(MASTER_KEY_CHECK, &made).await?)
+        }
         Some(_) => Err(ServiceError::Fault(
             "the master key is not the one that this database was made with: give the right one \
              (the file master.key of the data directory, COUNTERSIGN_MASTER_KEY, or the systemd credential)"
                 .to_owned(),
         )),
         None => Ok(unit.set_instance_fact(MASTER_KEY_CHECK, &made).await?),
+    }
+}
+
+/// What the platform's activity has of a restore.
+fn restore_entry(
+    kind: &str,
+    (caller, correlation_id): (&Caller, CorrelationId),
+    at: UnixTime,
+) -> ActivityEntry {
+    ActivityEntry {
+        tenant_id: None,
+        at,
+        kind: kind.to_owned(),
+        correlation_id: correlation_id.to_string(),
+        actor: caller.to_string(),
+        detail: serde_json::json!({}),
     }
 }
 
@@ -196,5 +257,8 @@ pub async fn mark_restored(
     unit.set_instance_fact(ISSUANCE_HELD, "restore").await?;
     unit.raise_clock(now.seconds()).await?;
     unit.revoke_all_api_tokens(now).await?;
+    let by = (&Caller::operator(), crate::new_correlation_id());
+    unit.append_activity(&restore_entry("instance.restored", by, now))
+        .await?;
     Ok(unit.remove_instance_fact(BOOTSTRAPPED).await?)
 }

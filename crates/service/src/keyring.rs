@@ -1,6 +1,6 @@
 //! The signing keys of one organization, opened and ready: made, published, used, retired.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use countersign_crypto::{
     JwsSigner, MasterKey, PublicKey, SigningAlgorithm, SigningKey, VerifyingKey,
@@ -118,15 +118,54 @@ fn seal_context(tenant_id: TenantId, kid: &str) -> Vec<u8> {
     format!("countersign/signing-key/v1\0{tenant_id}\0{kid}").into_bytes()
 }
 
-/// Makes a key and seals it. Generating RSA takes a while: callers keep it off the request path.
-fn generate(
+/// A key that was made before the transaction that needs it. Generating RSA takes long, and on the embedded database
+/// nothing else can be written while a transaction is open.
+pub(crate) struct SpareKey(Mutex<Option<SigningKey>>);
+
+impl SpareKey {
+    /// Has this key, if any.
+    pub(crate) const fn new(key: Option<SigningKey>) -> Self {
+        Self(Mutex::new(key))
+    }
+
+    /// The key, or one made on the spot where that takes no time.
+    ///
+    /// # Errors
+    /// [`ServiceError::KeyNeeded`] when it takes time: the caller makes one outside the transaction and begins anew.
+    pub(crate) fn take(&self, algorithm: SigningAlgorithm) -> Result<SigningKey, ServiceError> {
+        match algorithm {
+            SigningAlgorithm::EdDsa | SigningAlgorithm::Es256 => {
+                Ok(SigningKey::generate(algorithm))
+            }
+            SigningAlgorithm::Ps256 | SigningAlgorithm::Rs256 => self
+                .0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take_if(|key| key.algorithm() == algorithm)
+                .ok_or(ServiceError::KeyNeeded(algorithm)),
+        }
+    }
+}
+
+/// Makes a key, off the threads that answer requests.
+///
+/// # Errors
+/// When the runtime is ending.
+pub(crate) async fn make(algorithm: SigningAlgorithm) -> Result<SigningKey, ServiceError> {
+    tokio::task::spawn_blocking(move || SigningKey::generate(algorithm))
+        .await
+        .map_err(|error| ServiceError::Fault(error.to_string()))
+}
+
+/// Seals a key for its place.
+fn stored(
     tenant_id: TenantId,
-    algorithm: SigningAlgorithm,
+    key: &SigningKey,
     state: SigningKeyState,
     master: &MasterKey,
     now: UnixTime,
 ) -> StoredSigningKey {
-    let key = SigningKey::generate(algorithm);
+    let algorithm = key.algorithm();
     let kid = key.public_key().thumbprint();
     let sealed = master.seal(&key.to_pkcs8_der(), &seal_context(tenant_id, &kid));
     StoredSigningKey {
@@ -157,8 +196,23 @@ pub(crate) fn is_due(
 pub(crate) async fn rotate_due(
     store: &Store,
     master: &MasterKey,
-    (tenant_id, organization): (TenantId, &OrganizationState),
+    target: (TenantId, &OrganizationState),
     now: UnixTime,
+) -> Result<bool, ServiceError> {
+    match try_rotate_due(store, master, target, (now, &SpareKey::new(None))).await {
+        Err(ServiceError::KeyNeeded(algorithm)) => {
+            let spare = SpareKey::new(Some(make(algorithm).await?));
+            try_rotate_due(store, master, target, (now, &spare)).await
+        }
+        done => done,
+    }
+}
+
+async fn try_rotate_due(
+    store: &Store,
+    master: &MasterKey,
+    (tenant_id, organization): (TenantId, &OrganizationState),
+    (now, spare): (UnixTime, &SpareKey),
 ) -> Result<bool, ServiceError> {
     let mut unit = store.write().await?;
     let keys = unit.signing_keys(tenant_id).await?;
@@ -168,7 +222,7 @@ pub(crate) async fn rotate_due(
             &mut unit,
             &keys,
             step,
-            (tenant_id, organization.signing_algorithm),
+            (tenant_id, organization.signing_algorithm, spare),
             (master, now),
         )
         .await?;
@@ -177,14 +231,14 @@ pub(crate) async fn rotate_due(
     Ok(!steps.is_empty())
 }
 
-/// Replaces every key at once: what they have signed is refused from now on (`conformance.md` Part 3 no. 22).
+/// Replaces every key at once by `fresh`: what they have signed is refused from now on (`conformance.md` Part 3 no. 22).
 ///
 /// # Errors
 /// When the store is unavailable.
 pub(crate) async fn rotate_emergency(
     unit: &mut Unit,
     master: &MasterKey,
-    (tenant_id, algorithm): (TenantId, SigningAlgorithm),
+    (tenant_id, fresh): (TenantId, &SigningKey),
     now: UnixTime,
 ) -> Result<(), ServiceError> {
     for key in unit
@@ -201,7 +255,7 @@ pub(crate) async fn rotate_emergency(
         )
         .await?;
     }
-    let key = generate(tenant_id, algorithm, SigningKeyState::Current, master, now);
+    let key = stored(tenant_id, fresh, SigningKeyState::Current, master, now);
     Ok(unit.insert_signing_key(&key, now).await?)
 }
 
@@ -212,7 +266,7 @@ pub(crate) async fn rotate_emergency(
 pub(crate) async fn publish_next(
     unit: &mut Unit,
     master: &MasterKey,
-    (tenant_id, algorithm): (TenantId, SigningAlgorithm),
+    (tenant_id, algorithm, spare): (TenantId, SigningAlgorithm, &SpareKey),
     now: UnixTime,
 ) -> Result<(), ServiceError> {
     let waiting = unit
@@ -221,7 +275,8 @@ pub(crate) async fn publish_next(
         .iter()
         .any(|key| key.state == SigningKeyState::Next);
     if !waiting {
-        let key = generate(tenant_id, algorithm, SigningKeyState::Next, master, now);
+        let fresh = spare.take(algorithm)?;
+        let key = stored(tenant_id, &fresh, SigningKeyState::Next, master, now);
         unit.insert_signing_key(&key, now).await?;
     }
     Ok(())
@@ -231,7 +286,7 @@ async fn perform(
     unit: &mut Unit,
     keys: &[StoredSigningKey],
     step: &RotationStep,
-    (tenant_id, algorithm): (TenantId, SigningAlgorithm),
+    (tenant_id, algorithm, spare): (TenantId, SigningAlgorithm, &SpareKey),
     (master, now): (&MasterKey, UnixTime),
 ) -> Result<(), ServiceError> {
     let state_of = |kid: &str| keys.iter().find(|key| key.kid == kid).map(|key| key.state);
@@ -242,7 +297,8 @@ async fn perform(
             } else {
                 SigningKeyState::Next
             };
-            unit.insert_signing_key(&generate(tenant_id, algorithm, state, master, now), now)
+            let fresh = spare.take(algorithm)?;
+            unit.insert_signing_key(&stored(tenant_id, &fresh, state, master, now), now)
                 .await?;
         }
         RotationStep::Promote { kid } => {
@@ -286,4 +342,32 @@ fn ages(keys: &[StoredSigningKey]) -> Vec<KeyAge> {
             since: key.since,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_rsa_key_is_never_made_inside_a_transaction() {
+        for algorithm in SigningAlgorithm::ALL {
+            let is_rsa = matches!(algorithm, SigningAlgorithm::Ps256 | SigningAlgorithm::Rs256);
+            let made = SpareKey::new(None).take(algorithm);
+            assert_eq!(made.is_ok(), !is_rsa, "{algorithm:?}");
+            assert!(
+                !is_rsa
+                    || matches!(made, Err(ServiceError::KeyNeeded(needed)) if needed == algorithm)
+            );
+        }
+        let spare = SpareKey::new(Some(make(SigningAlgorithm::Rs256).await.unwrap()));
+        assert!(
+            spare.take(SigningAlgorithm::Ps256).is_err(),
+            "of another algorithm"
+        );
+        assert!(spare.take(SigningAlgorithm::Rs256).is_ok());
+        assert!(
+            spare.take(SigningAlgorithm::Rs256).is_err(),
+            "a key serves once"
+        );
+    }
 }

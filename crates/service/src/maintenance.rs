@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use countersign_domain::time::UnixTime;
+use countersign_store::FeedPage;
 
 use crate::error::ServiceError;
 use crate::{Service, keyring};
@@ -80,15 +81,31 @@ async fn every<F>(
 }
 
 impl Service {
-    /// Acts on everything after `position`; returns the position reached. Stops at the first event that fails.
+    /// Acts on everything after `position`; returns the position reached. Stops at the first event that fails. Where
+    /// events are gone, because this node was away for longer than they are kept, it forgets everything that it knows of
+    /// organizations, and loads it anew.
     async fn follow_feed(&self, mut position: u64) -> Result<u64, ServiceError> {
         loop {
-            let events = self
+            let page = self
                 .store()
                 .read()
                 .await?
-                .feed_after(position, EVENTS)
+                .follow_feed(position, EVENTS)
                 .await?;
+            let events = match page {
+                FeedPage::Events(events) => events,
+                FeedPage::Gap { position: newest } => {
+                    tracing::warn!(
+                        position,
+                        newest,
+                        "changes are no longer in the feed; loading everything anew"
+                    );
+                    metrics::counter!("countersign_feed_gaps_total").increment(1);
+                    self.snapshots().forget_all().await?;
+                    self.callers.forget_all();
+                    return Ok(newest);
+                }
+            };
             for event in &events {
                 self.snapshots().refresh(event, self.now()).await?;
                 position = event.position;

@@ -58,7 +58,7 @@ impl Act for CreateOrganization {
         context.caller.require_platform_admin()?;
         let tenant_id = TenantId::from_random(random_bytes());
         let state = OrganizationState::new(&self.name, self.fields.clone())?;
-        let algorithm = state.signing_algorithm;
+        let key = context.spare.take(state.signing_algorithm)?;
         let organization = apply(
             unit,
             context,
@@ -68,7 +68,7 @@ impl Act for CreateOrganization {
         )
         .await?;
         let master = context.service.master();
-        keyring::rotate_emergency(unit, master, (tenant_id, algorithm), context.now).await?;
+        keyring::rotate_emergency(unit, master, (tenant_id, &key), context.now).await?;
         Ok(organization)
     }
 }

@@ -1,5 +1,6 @@
 //! Signing keys and issued tokens: list, rotate, revoke.
 
+use countersign_crypto::import::has_private_key;
 use countersign_domain::configurations::MAX_ACCESS_TOKEN_LIFETIME;
 use countersign_domain::ids::TenantId;
 use countersign_domain::time::UnixTime;
@@ -47,18 +48,20 @@ impl Act for RotateSigningKeys {
             .organization(self.tenant_id)
             .await?
             .ok_or(ServiceError::NotFound)?;
-        let target = (self.tenant_id, organization.state.signing_algorithm);
+        let algorithm = organization.state.signing_algorithm;
         let master = context.service.master();
         if self.emergency {
-            keyring::rotate_emergency(unit, master, target, context.now).await?;
+            let key = context.spare.take(algorithm)?;
+            keyring::rotate_emergency(unit, master, (self.tenant_id, &key), context.now).await?;
         } else {
+            let target = (self.tenant_id, algorithm, &context.spare);
             keyring::publish_next(unit, master, target, context.now).await?;
         }
         let detail = json!({"emergency": self.emergency});
         note_act(
             unit,
             context,
-            (self.tenant_id, "signing_keys.rotated"),
+            (Some(self.tenant_id), "signing_keys.rotated"),
             detail,
         )
         .await?;
@@ -95,7 +98,7 @@ impl Act for RevokeToken {
         note_act(
             unit,
             context,
-            (self.tenant_id, "token.revoked"),
+            (Some(self.tenant_id), "token.revoked"),
             json!({"jti": self.jti}),
         )
         .await
@@ -103,7 +106,9 @@ impl Act for RevokeToken {
 }
 
 fn is_jti(text: &str) -> bool {
-    (1..=MAX_JTI).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    (1..=MAX_JTI).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && !has_private_key(text)
 }
 
 impl Service {

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use arc_swap::ArcSwap;
@@ -12,7 +13,7 @@ use countersign_domain::directory::{Directory, TrustedConfiguration};
 use countersign_domain::ids::{ConfigurationId, TenantId};
 use countersign_domain::organizations::{Organization, OrganizationState};
 use countersign_domain::time::UnixTime;
-use countersign_store::{FeedEvent, Page, Store, Topic};
+use countersign_store::{FeedEvent, Page, Store, StoreError, Topic};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota};
 
@@ -22,7 +23,7 @@ use crate::keyring::Keyring;
 /// How long after a change is committed every node acts on it, at most, in seconds.
 pub const STALENESS_BOUND: u64 = 1;
 
-/// Configurations read from the store at a time.
+/// Organizations read from the store at a time.
 const PAGE: u32 = 1000;
 
 /// One organization in memory.
@@ -30,6 +31,8 @@ pub struct OrganizationSnapshot {
     /// Its ID.
     pub tenant_id: TenantId,
     state: ArcSwap<OrganizationState>,
+    /// The version of `state`; an older one never replaces it.
+    version: AtomicU64,
     directory: RwLock<Directory>,
     keyring: ArcSwap<Keyring>,
     revoked: RwLock<HashMap<String, UnixTime>>,
@@ -92,6 +95,26 @@ impl OrganizationSnapshot {
         })
     }
 
+    /// Puts a newer state of the organization in place.
+    fn renew(&self, organization: Organization) {
+        if organization.version < self.version.load(Ordering::Acquire) {
+            let id = organization.tenant_id.to_string();
+            return alarm(self.tenant_id, &id, OLDER);
+        }
+        self.version.store(organization.version, Ordering::Release);
+        self.state.store(Arc::new(organization.state));
+    }
+
+    /// Puts a newer version of a configuration in place.
+    fn put(&self, configuration: Configuration) {
+        let mut directory = self.directory_mut();
+        let known = directory.by_id(configuration.id);
+        if known.is_some_and(|known| known.configuration().version > configuration.version) {
+            return alarm(self.tenant_id, &configuration.id.to_string(), OLDER);
+        }
+        directory.put(configuration);
+    }
+
     fn directory_mut(&self) -> RwLockWriteGuard<'_, Directory> {
         self.directory
             .write()
@@ -106,6 +129,8 @@ pub struct Snapshots {
     budget: Option<NonZeroU32>,
     known: RwLock<HashSet<TenantId>>,
     loaded: RwLock<HashMap<TenantId, Arc<OrganizationSnapshot>>>,
+    /// Counts how often everything was forgotten: what was read from the store before is not kept after.
+    age: AtomicU64,
     loading: Mutex<HashMap<TenantId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
@@ -119,30 +144,29 @@ impl Snapshots {
         master: Arc<MasterKey>,
         requests_per_second: Option<NonZeroU32>,
     ) -> Result<Self, ServiceError> {
-        let mut known = HashSet::new();
-        let mut unit = store.read().await?;
-        let mut page = Page {
-            after: None,
-            limit: PAGE,
-        };
-        loop {
-            let ids = unit.organization_ids(&page).await?;
-            page.after = ids.last().map(ToString::to_string);
-            let last = ids.len() < PAGE as usize;
-            known.extend(ids);
-            if last {
-                break;
-            }
-        }
-        drop(unit);
+        let known = read_known(&store).await?;
         Ok(Self {
             store,
             master,
             budget: requests_per_second,
             known: RwLock::new(known),
             loaded: RwLock::default(),
+            age: AtomicU64::new(0),
             loading: Mutex::default(),
         })
+    }
+
+    /// Forgets every organization; each is loaded anew when it is next asked for.
+    ///
+    /// # Errors
+    /// When the store is unavailable; nothing is forgotten then.
+    pub async fn forget_all(&self) -> Result<(), ServiceError> {
+        let known = read_known(&self.store).await?;
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        self.age.fetch_add(1, Ordering::AcqRel);
+        loaded.clear();
+        Ok(())
     }
 
     /// The organization, loaded if need be; `None` when there is none with this ID.
@@ -183,11 +207,18 @@ impl Snapshots {
         if let Some(snapshot) = self.loaded(tenant_id) {
             return Ok(Some(snapshot));
         }
-        let snapshot = self.load(tenant_id, now).await?;
-        if let Some(snapshot) = &snapshot {
+        let snapshot = loop {
+            let age = self.age.load(Ordering::Acquire);
+            let snapshot = self.load(tenant_id, now).await?;
             let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
-            loaded.insert(tenant_id, Arc::clone(snapshot));
-        }
+            // Read before everything was forgotten, it may be as old as what was forgotten.
+            if age == self.age.load(Ordering::Acquire) {
+                if let Some(snapshot) = &snapshot {
+                    loaded.insert(tenant_id, Arc::clone(snapshot));
+                }
+                break snapshot;
+            }
+        };
         self.loading
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -230,12 +261,32 @@ impl Snapshots {
         let Some(snapshot) = self.loaded(event.tenant_id) else {
             return Ok(());
         };
+        match self.refresh_loaded(&snapshot, event, now).await {
+            // Loaded anew at the next request, which fails closed; the changes of others must not wait for it.
+            Err(ServiceError::Fault(cause)) => {
+                tracing::error!(cause, tenant_id = %event.tenant_id, "the organization is not served");
+                self.loaded
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .remove(&event.tenant_id);
+                Ok(())
+            }
+            refreshed => refreshed,
+        }
+    }
+
+    async fn refresh_loaded(
+        &self,
+        snapshot: &OrganizationSnapshot,
+        event: &FeedEvent,
+        now: UnixTime,
+    ) -> Result<(), ServiceError> {
         let _one_at_a_time = snapshot.refreshing.lock().await;
         let mut unit = self.store.read().await?;
         match event.topic {
             Topic::Organization => {
                 if let Some(organization) = unit.organization(event.tenant_id).await? {
-                    snapshot.state.store(Arc::new(organization.state));
+                    snapshot.renew(organization);
                 }
             }
             Topic::Configuration => {
@@ -243,9 +294,9 @@ impl Snapshots {
                     return Ok(());
                 };
                 match unit.configuration(event.tenant_id, id).await {
-                    Ok(Some(configuration)) => snapshot.directory_mut().put(configuration),
+                    Ok(Some(configuration)) => snapshot.put(configuration),
                     Ok(None) => {}
-                    Err(error @ countersign_store::StoreError::Corrupt { .. }) => {
+                    Err(error @ StoreError::Corrupt { .. }) => {
                         alarm(event.tenant_id, &event.subject, &error.to_string());
                         snapshot.directory_mut().remove(id);
                     }
@@ -283,27 +334,19 @@ impl Snapshots {
         now: UnixTime,
     ) -> Result<Option<Arc<OrganizationSnapshot>>, ServiceError> {
         let mut unit = self.store.read().await?;
-        let Some(Organization { state, .. }) = unit.organization(tenant_id).await? else {
+        let Some(Organization { state, version, .. }) = unit.organization(tenant_id).await? else {
             return Ok(None);
         };
         let mut directory = Directory::default();
-        let mut page = Page {
-            after: None,
-            limit: PAGE,
-        };
-        loop {
-            let (sound, refused) = unit.believable_configurations(tenant_id, &page).await?;
-            refused
-                .iter()
-                .for_each(|id| alarm(tenant_id, id, "its row was edited by hand or is damaged"));
-            let read = sound.len() + refused.len();
-            page.after = last_id(&sound, &refused);
-            sound
-                .into_iter()
-                .for_each(|configuration| directory.put(configuration));
-            if read < PAGE as usize {
-                break;
-            }
+        let refused = unit
+            .believable_configurations(tenant_id, |configuration| directory.put(configuration))
+            .await?;
+        for id in &refused {
+            alarm(
+                tenant_id,
+                id,
+                "its row was edited by hand, is an older one, or is missing",
+            );
         }
         let keyring = Keyring::open(&unit.signing_keys(tenant_id).await?, &self.master)?;
         let revoked = unit
@@ -314,6 +357,7 @@ impl Snapshots {
         Ok(Some(Arc::new(OrganizationSnapshot {
             tenant_id,
             state: ArcSwap::from_pointee(state),
+            version: AtomicU64::new(version),
             directory: RwLock::new(directory),
             keyring: ArcSwap::from_pointee(keyring),
             revoked: RwLock::new(revoked),
@@ -330,15 +374,30 @@ impl Snapshots {
 
 const TWO: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
-fn last_id(sound: &[Configuration], refused: &[String]) -> Option<String> {
-    let last_sound = sound
-        .last()
-        .map(|configuration| configuration.id.to_string());
-    last_sound.into_iter().chain(refused.last().cloned()).max()
+/// The organizations that there are.
+async fn read_known(store: &Store) -> Result<HashSet<TenantId>, ServiceError> {
+    let mut known = HashSet::new();
+    let mut unit = store.read().await?;
+    let mut page = Page {
+        after: None,
+        limit: PAGE,
+    };
+    loop {
+        let ids = unit.organization_ids(&page).await?;
+        page.after = ids.last().map(ToString::to_string);
+        let last = ids.len() < PAGE as usize;
+        known.extend(ids);
+        if last {
+            return Ok(known);
+        }
+    }
 }
 
-/// A stored configuration that is not what this program wrote is not served, and somebody must look at it.
+/// The row says what it said before a change that this node has seen.
+const OLDER: &str = "an older version was put back";
+
+/// A stored row that is not what this program wrote last is not served, and somebody must look at it.
 fn alarm(tenant_id: TenantId, id: &str, cause: &str) {
     metrics::counter!("countersign_tampered_rows_total").increment(1);
-    tracing::error!(%tenant_id, configuration = id, cause, "ALARM: a stored configuration cannot be believed and is refused");
+    tracing::error!(%tenant_id, id, cause, "ALARM: a stored row cannot be believed and is refused");
 }

@@ -1,4 +1,4 @@
-//! What happened, per organization: refusals and administrative acts.
+//! What happened, per organization and on the platform: refusals and administrative acts.
 
 use countersign_domain::ids::TenantId;
 use countersign_domain::time::UnixTime;
@@ -6,11 +6,14 @@ use countersign_domain::time::UnixTime;
 use crate::database::{Row, args};
 use crate::{Page, StoreError, Unit, from_int};
 
+/// What the column of the organization says of the platform itself.
+const PLATFORM: &str = "platform";
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActivityEntry {
-    /// The organization.
-    pub tenant_id: TenantId,
+    /// The organization; none for the platform itself.
+    pub tenant_id: Option<TenantId>,
     /// When.
     pub at: UnixTime,
     /// What kind of thing, for example `token.refused`.
@@ -52,7 +55,7 @@ impl Unit {
                 "INSERT INTO activity (tenant_id, at, kind, correlation_id, actor, detail)
                  VALUES ($1, $2, $3, $4, $5, $6)",
                 args![
-                    entry.tenant_id.to_string(),
+                    column(entry.tenant_id),
                     entry.at.seconds(),
                     entry.kind.clone(),
                     entry.correlation_id.clone(),
@@ -63,16 +66,17 @@ impl Unit {
             .await
     }
 
-    /// Entries of an organization, newest first; `page.after` is the place of the last entry seen.
+    /// Entries of an organization, or of the platform, newest first; `page.after` is the place of the last entry seen.
     ///
     /// # Errors
     /// When the database is unavailable, or an entry cannot be read.
     pub async fn activity(
         &mut self,
-        tenant_id: TenantId,
+        tenant_id: impl Into<Option<TenantId>>,
         filter: &ActivityFilter,
         page: &Page,
     ) -> Result<Vec<RecordedActivity>, StoreError> {
+        let tenant_id = tenant_id.into();
         let before = page
             .after
             .as_deref()
@@ -85,7 +89,7 @@ impl Unit {
                  WHERE tenant_id = $1 AND id < $2 AND ($3 = '' OR correlation_id = $3) AND ($4 = '' OR kind = $4)
                  ORDER BY id DESC LIMIT $5",
                 args![
-                    tenant_id.to_string(),
+                    column(tenant_id),
                     before,
                     filter.correlation_id.clone().unwrap_or_default(),
                     filter.kind.clone().unwrap_or_default(),
@@ -117,7 +121,11 @@ impl Unit {
     }
 }
 
-fn read(row: &Row, tenant_id: TenantId) -> Result<RecordedActivity, StoreError> {
+fn column(tenant_id: Option<TenantId>) -> String {
+    tenant_id.map_or_else(|| PLATFORM.to_owned(), |tenant_id| tenant_id.to_string())
+}
+
+fn read(row: &Row, tenant_id: Option<TenantId>) -> Result<RecordedActivity, StoreError> {
     let id = row.int("id")?;
     let detail = row.text("detail")?;
     Ok(RecordedActivity {

@@ -1,15 +1,17 @@
 //! Backup and restore: every table as lines of JSON, read in one consistent transaction.
 //!
 //! The format is the same for both databases, so that an instance can also move from one to the other. Private keys in
-//! it stay sealed under the master key, which is not part of it.
+//! it stay sealed under the master key, which is not part of it. The whole file is covered by a digest keyed with the
+//! master key: only the instance that wrote it, or one with its key, takes it back, and only as it was written.
 
 use std::io::{BufRead, Write};
 
-use countersign_crypto::sha256;
+use countersign_crypto::{Digest32, MacKey, sha256};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::database::{Arg, Row, SCHEMA_VERSION};
+use crate::organizations::same;
 use crate::{Store, StoreError, Transaction, Unit};
 
 /// The first line of a backup.
@@ -17,6 +19,8 @@ use crate::{Store, StoreError, Transaction, Unit};
 struct Header {
     format: String,
     schema: i64,
+    /// Names the master key without revealing anything about it, so that another one is told apart from damage.
+    key: String,
 }
 
 /// The last line of a backup: without it, the file was cut off.
@@ -24,9 +28,14 @@ struct Header {
 struct Footer {
     rows: u64,
     sha256: String,
+    /// Keyed digest of everything before.
+    mac: String,
 }
 
-const FORMAT: &str = "countersign-backup-1";
+const FORMAT: &str = "countersign-backup-2";
+
+/// What older versions wrote, without a keyed digest.
+const WITHOUT_KEY: &str = "countersign-backup-1";
 
 /// What a backup or a restore moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +77,7 @@ macro_rules! table {
 
 /// Everything but `issuances`, `feed`, and answers kept for repeated requests, which do not outlive the instance that
 /// gave them. Entries of `activity` keep their order, not their places.
-const TABLES: [Table; 10] = [
+const TABLES: [Table; 11] = [
     table!("instance", "name", ["name" Text, "value" Text], "$1, $2"),
     table!("change_requests", "tenant_id, number", [
         "tenant_id" Text, "number" Int, "id" Text, "kind" Text, "class" Text, "target" Text, "envelope" Text,
@@ -77,8 +86,11 @@ const TABLES: [Table; 10] = [
     ], "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14"),
     table!("versions", "tenant_id, target, version", [
         "tenant_id" Text, "target" Text, "version" Int, "state" Text, "digest" Text, "change_number" Int,
-        "applied_at" Int,
-    ], "$1, $2, $3, $4, $5, $6, $7"),
+        "applied_at" Int, "position" OptInt, "mac" OptBlob,
+    ], "$1, $2, $3, $4, $5, $6, $7, $8, $9"),
+    table!("version_heads", "tenant_id", [
+        "tenant_id" Text, "applied" Int, "mac" Blob,
+    ], "$1, $2, $3"),
     table!("organizations", "tenant_id", [
         "tenant_id" Text, "version" Int, "change_number" Int, "state" Text, "mac" Blob, "created_at" Int,
         "updated_at" Int,
@@ -89,15 +101,16 @@ const TABLES: [Table; 10] = [
     ], "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13"),
     table!("registered_keys", "fingerprint", [
         "fingerprint" Text, "tenant_id" Text, "configuration_id" Text, "modulus" OptBlob, "registered_at" Int,
-    ], "$1, $2, $3, $4, $5"),
+        "mac" OptBlob,
+    ], "$1, $2, $3, $4, $5, $6"),
     table!("signing_keys", "tenant_id, kid", [
         "tenant_id" Text, "kid" Text, "algorithm" Text, "state" Text, "since" Int, "public_key" Text,
-        "sealed" OptBlob, "created_at" Int,
-    ], "$1, $2, $3, $4, $5, $6, $7, $8"),
+        "sealed" OptBlob, "created_at" Int, "mac" OptBlob,
+    ], "$1, $2, $3, $4, $5, $6, $7, $8, $9"),
     table!("api_tokens", "id", [
         "id" Text, "digest" Text, "name" Text, "tenant_id" OptText, "role" Text, "created_at" Int, "expires_at" Int,
-        "revoked_at" OptInt,
-    ], "$1, $2, $3, $4, $5, $6, $7, $8"),
+        "revoked_at" OptInt, "mac" OptBlob,
+    ], "$1, $2, $3, $4, $5, $6, $7, $8, $9"),
     table!("revoked_tokens", "tenant_id, jti", [
         "tenant_id" Text, "jti" Text, "expires_at" Int, "revoked_at" Int,
     ], "$1, $2, $3, $4"),
@@ -122,14 +135,14 @@ pub async fn write_backup(
 ) -> Result<BackupSummary, StoreError> {
     let mut tx = store.database().read().await?;
     let mut rows = 0;
-    let mut digest = sha256(&[FORMAT.as_bytes()]);
-    write_line(
-        out,
-        &Header {
-            format: FORMAT.into(),
-            schema: SCHEMA_VERSION,
-        },
-    )?;
+    let header = Header {
+        format: FORMAT.into(),
+        schema: SCHEMA_VERSION,
+        key: key_name(&store.row_key),
+    };
+    let header = to_line(&header)?;
+    let mut digest = sha256(&[header.as_bytes()]);
+    write_text(out, &header)?;
     for table in &TABLES {
         let mut offset = 0;
         loop {
@@ -149,13 +162,12 @@ pub async fn write_backup(
             }
         }
     }
-    write_line(
-        out,
-        &Footer {
-            rows,
-            sha256: digest.to_string(),
-        },
-    )?;
+    let footer = Footer {
+        rows,
+        sha256: digest.to_string(),
+        mac: file_mac(&store.row_key, digest, rows),
+    };
+    write_text(out, &to_line(&footer)?)?;
     out.flush().map_err(unwritable)?;
     Ok(BackupSummary { rows })
 }
@@ -164,8 +176,8 @@ pub async fn write_backup(
 /// database as restored.
 ///
 /// # Errors
-/// When the file is damaged or cut off, was written by a newer version, the database is not empty, or it is
-/// unavailable.
+/// [`StoreError::Backup`] when the file is damaged, cut off or forged, or was written under another master key or by
+/// another version; otherwise when the database is not empty or is unavailable.
 pub async fn read_backup(
     unit: &mut Unit,
     input: &mut impl BufRead,
@@ -173,25 +185,15 @@ pub async fn read_backup(
     let tx = &mut unit.tx;
     refuse_unless_empty(tx).await?;
     let mut lines = input.lines();
-    let header: Header = parse(&next_line(&mut lines)?)?;
-    if header.format != FORMAT {
-        return Err(damaged("it is not a Countersign backup"));
-    }
-    if header.schema > SCHEMA_VERSION {
-        return Err(StoreError::DatabaseIsNewer {
-            found: header.schema,
-            known: SCHEMA_VERSION,
-        });
-    }
-    let (mut rows, mut digest) = (0, sha256(&[FORMAT.as_bytes()]));
+    let header = next_line(&mut lines)?;
+    check_header(&header, &unit.row_key)?;
+    let (mut rows, mut digest) = (0, sha256(&[header.as_bytes()]));
     loop {
         let line = next_line(&mut lines)?;
         let value: Value = parse(&line)?;
         let Some(name) = value.get("table").and_then(Value::as_str) else {
             let footer: Footer = parse(&line)?;
-            if footer.rows != rows || footer.sha256 != digest.to_string() {
-                return Err(damaged("its checksum does not match"));
-            }
+            check_footer(&footer, &unit.row_key, digest, rows)?;
             break;
         };
         let table = TABLES
@@ -209,6 +211,68 @@ pub async fn read_backup(
     Ok(BackupSummary { rows })
 }
 
+/// Whether this program and this master key can take the backup, judged by its first line.
+fn check_header(line: &str, row_key: &MacKey) -> Result<(), StoreError> {
+    let written: Value = parse(line)?;
+    match written.get("format").and_then(Value::as_str) {
+        Some(FORMAT) => {}
+        Some(WITHOUT_KEY) => {
+            return Err(damaged(
+                "an older version wrote it, without a digest under the master key, so nobody can tell whether it is \
+                 genuine; restore it with that version, upgrade, and make a new backup",
+            ));
+        }
+        _ => return Err(damaged("it is not a Countersign backup")),
+    }
+    let header: Header = parse(line)?;
+    if header.schema > SCHEMA_VERSION {
+        return Err(StoreError::DatabaseIsNewer {
+            found: header.schema,
+            known: SCHEMA_VERSION,
+        });
+    }
+    if header.schema < SCHEMA_VERSION {
+        return Err(damaged(
+            "an older version wrote it; restore it with that version, upgrade, and make a new backup",
+        ));
+    }
+    if header.key != key_name(row_key) {
+        return Err(damaged(
+            "the master key is not the one that it was made with: give the right one (the file master.key of the data \
+             directory, COUNTERSIGN_MASTER_KEY, or the systemd credential)",
+        ));
+    }
+    Ok(())
+}
+
+fn check_footer(
+    footer: &Footer,
+    row_key: &MacKey,
+    digest: Digest32,
+    rows: u64,
+) -> Result<(), StoreError> {
+    if footer.rows != rows || footer.sha256 != digest.to_string() {
+        return Err(damaged("its checksum does not match"));
+    }
+    let made = file_mac(row_key, digest, rows);
+    if !same(made.as_bytes(), footer.mac.as_bytes()) {
+        return Err(damaged(
+            "it was changed by somebody who does not have the master key",
+        ));
+    }
+    Ok(())
+}
+
+/// What the master key is called in a backup.
+fn key_name(row_key: &MacKey) -> String {
+    let name = row_key.tag(&[b"backup key name"]);
+    hex(&name[..8])
+}
+
+fn file_mac(row_key: &MacKey, digest: Digest32, rows: u64) -> String {
+    hex(&row_key.tag(&[b"backup", digest.as_bytes(), &rows.to_be_bytes()]))
+}
+
 async fn refuse_unless_empty(tx: &mut Transaction) -> Result<(), StoreError> {
     let row = tx
         .fetch_optional("SELECT tenant_id FROM organizations LIMIT 1", vec![])
@@ -223,9 +287,8 @@ async fn refuse_unless_empty(tx: &mut Transaction) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn write_line(out: &mut impl Write, value: &impl Serialize) -> Result<(), StoreError> {
-    let line = serde_json::to_string(value).map_err(|_| damaged("a row cannot be written"))?;
-    write_text(out, &line)
+fn to_line(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|_| damaged("a row cannot be written"))
 }
 
 fn write_text(out: &mut impl Write, line: &str) -> Result<(), StoreError> {
@@ -240,7 +303,7 @@ fn unwritable(error: std::io::Error) -> StoreError {
 }
 
 fn damaged(what: &str) -> StoreError {
-    StoreError::Unavailable(format!("the backup cannot be read: {what}"))
+    StoreError::Backup(what.to_owned())
 }
 
 fn next_line(
@@ -257,18 +320,12 @@ fn parse<T: for<'de> Deserialize<'de>>(line: &str) -> Result<T, StoreError> {
 }
 
 fn to_json(table: &Table, row: &Row) -> Result<Value, StoreError> {
-    let hex = |bytes: Vec<u8>| {
-        bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
     let mut members = Map::new();
     for (name, kind) in table.columns {
         let value = match kind {
-            Kind::Blob => Value::from(hex(row.blob(name)?)),
+            Kind::Blob => Value::from(hex(&row.blob(name)?)),
             Kind::Int => Value::from(row.int(name)?),
-            Kind::OptBlob => Value::from(row.opt_blob(name)?.map(hex)),
+            Kind::OptBlob => Value::from(row.opt_blob(name)?.map(|bytes| hex(&bytes))),
             Kind::OptInt => Value::from(row.opt_int(name)?),
             Kind::OptText => Value::from(row.opt_text(name)?),
             Kind::Text => Value::from(row.text(name)?),
@@ -297,6 +354,10 @@ fn from_json(table: &Table, row: &Map<String, Value>) -> Result<Vec<Arg>, StoreE
         });
     }
     Ok(args)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

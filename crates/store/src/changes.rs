@@ -1,9 +1,7 @@
 //! Change requests, and `apply`: the one path by which governed data changes.
 
-use countersign_crypto::Digest32;
 use countersign_domain::change::{
-    AuthorizedChange, Base, Change, ChangeClass, ChangeKind, ChangeRequest, ChangeState,
-    state_digest,
+    AuthorizedChange, Change, ChangeClass, ChangeKind, ChangeRequest, ChangeState,
 };
 use countersign_domain::ids::TenantId;
 use countersign_domain::time::UnixTime;
@@ -14,21 +12,6 @@ use crate::organizations::canonical_text;
 use crate::{Page, StoreError, Unit, from_int, to_int};
 
 const TABLE: &str = "change_requests";
-
-/// One version of something governed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredVersion {
-    /// Counts from 1.
-    pub version: u64,
-    /// Canonical JSON of the whole state.
-    pub state: String,
-    /// SHA-256 of `state`.
-    pub digest: Digest32,
-    /// The number of the request that made it.
-    pub change_request: u64,
-    /// When it took effect.
-    pub applied_at: UnixTime,
-}
 
 /// A unique rule of the schema that can decide a race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,28 +42,6 @@ impl StoreError {
 }
 
 impl Unit {
-    /// The version and digest of something governed, as they are now; [`Base::NOTHING`] when it does not exist.
-    ///
-    /// # Errors
-    /// When the database is unavailable, or the row cannot be believed.
-    pub async fn base_of(&mut self, tenant_id: TenantId, target: &str) -> Result<Base, StoreError> {
-        let row = self
-            .tx
-            .fetch_optional(
-                "SELECT version, state FROM versions
-                 WHERE tenant_id = $1 AND target = $2 ORDER BY version DESC LIMIT 1",
-                args![tenant_id.to_string(), target],
-            )
-            .await?;
-        let Some(row) = row else {
-            return Ok(Base::NOTHING);
-        };
-        Ok(Base {
-            version: from_int(row.int("version")?, "versions", "version")?,
-            digest: Some(state_digest(row.text("state")?.as_bytes())),
-        })
-    }
-
     /// The number that the organization's next change request gets.
     ///
     /// # Errors
@@ -147,25 +108,13 @@ impl Unit {
         let envelope = change.envelope();
         let (tenant, at) = (envelope.tenant_id.to_string(), authorized.at().seconds());
         let topic = topic(envelope.kind);
-        match topic {
-            Topic::Configuration => self.put_configuration(authorized, number).await?,
-            _ => self.put_organization(authorized, number).await?,
-        }
-        self.tx
-            .execute_one(
-                "INSERT INTO versions (tenant_id, target, version, state, digest, change_number, applied_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                args![
-                    tenant.clone(),
-                    envelope.target.clone(),
-                    to_int(authorized.version()),
-                    canonical_text(change.canonical_after(), "versions", &envelope.target)?,
-                    state_digest(change.canonical_after()).to_string(),
-                    to_int(number),
-                    at,
-                ],
-            )
-            .await?;
+        let next = self.next_version(authorized, number).await?;
+        let put = match topic {
+            Topic::Configuration => self.put_configuration(authorized, number, &next.mac).await,
+            _ => self.put_organization(authorized, number, &next.mac).await,
+        };
+        put?;
+        self.insert_version(authorized, number, next).await?;
         self.tx
             .execute_one(
                 "UPDATE change_requests SET state = 'applied', closed_at = $3
@@ -228,26 +177,6 @@ impl Unit {
             .await?;
         rows.iter().map(read_change).collect()
     }
-
-    /// Every version of something governed, newest first.
-    ///
-    /// # Errors
-    /// When the database is unavailable, or a row cannot be believed.
-    pub async fn versions(
-        &mut self,
-        tenant_id: TenantId,
-        target: &str,
-    ) -> Result<Vec<StoredVersion>, StoreError> {
-        let rows = self
-            .tx
-            .fetch_all(
-                "SELECT version, state, digest, change_number, applied_at FROM versions
-                 WHERE tenant_id = $1 AND target = $2 ORDER BY version DESC",
-                args![tenant_id.to_string(), target],
-            )
-            .await?;
-        rows.iter().map(|row| read_version(row, target)).collect()
-    }
 }
 
 const fn topic(kind: ChangeKind) -> Topic {
@@ -289,20 +218,5 @@ fn read_change(row: &Row) -> Result<ChangeRequest, StoreError> {
         number: from_int(number, TABLE, "number")?,
         change,
         state,
-    })
-}
-
-fn read_version(row: &Row, target: &str) -> Result<StoredVersion, StoreError> {
-    let state = row.text("state")?;
-    let digest = state_digest(state.as_bytes());
-    if digest.to_string() != row.text("digest")? {
-        return Err(StoreError::corrupt("versions", "digest", target));
-    }
-    Ok(StoredVersion {
-        version: from_int(row.int("version")?, "versions", "version")?,
-        state,
-        digest,
-        change_request: from_int(row.int("change_number")?, "versions", "change_number")?,
-        applied_at: UnixTime::from_seconds(row.int("applied_at")?),
     })
 }

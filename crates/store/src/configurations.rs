@@ -9,9 +9,13 @@ use countersign_domain::time::UnixTime;
 
 use crate::database::{Row, args};
 use crate::organizations::{canonical_text, same};
+use crate::versions::NewestVersion;
 use crate::{Page, StoreError, Unit, from_int, to_int};
 
 const TABLE: &str = "configurations";
+
+/// Rows read at a time.
+const PAGE: u32 = 1000;
 
 impl Unit {
     /// One configuration of an organization.
@@ -26,9 +30,16 @@ impl Unit {
         let row = self
             .tx
             .fetch_optional(
-                "SELECT tenant_id, id, version, change_number, status, auth_type, issuer, subject, audience, state,
-                        mac, created_at, updated_at
-                 FROM configurations WHERE tenant_id = $1 AND id = $2",
+                "SELECT c.tenant_id, c.id, c.version, c.change_number, c.status, c.auth_type, c.issuer, c.subject, c.audience,
+                        c.state, c.mac, c.created_at, c.updated_at,
+                        v.version AS newest_version, v.position AS newest_position,
+                        v.change_number AS newest_change_number, v.applied_at AS newest_applied_at,
+                        v.digest AS newest_digest, v.mac AS newest_mac
+                 FROM configurations c
+                 LEFT JOIN versions v ON v.tenant_id = c.tenant_id AND v.target = c.id
+                     AND v.version = (SELECT MAX(n.version) FROM versions n
+                                      WHERE n.tenant_id = c.tenant_id AND n.target = c.id)
+                 WHERE c.tenant_id = $1 AND c.id = $2",
                 args![tenant_id.to_string(), id.to_string()],
             )
             .await?;
@@ -45,52 +56,98 @@ impl Unit {
         status: Option<ConfigurationStatus>,
         page: &Page,
     ) -> Result<Vec<Configuration>, StoreError> {
-        let rows = self.configuration_rows(tenant_id, status, page).await?;
-        rows.iter()
-            .map(|row| self.read_configuration(row))
-            .collect()
-    }
-
-    /// Like [`Unit::configurations`], but a row that cannot be believed is reported by its ID and left out: the token
-    /// service refuses that configuration and serves the others.
-    ///
-    /// # Errors
-    /// When the database is unavailable.
-    pub async fn believable_configurations(
-        &mut self,
-        tenant_id: TenantId,
-        page: &Page,
-    ) -> Result<(Vec<Configuration>, Vec<String>), StoreError> {
-        let rows = self.configuration_rows(tenant_id, None, page).await?;
-        let (mut sound, mut refused) = (Vec::with_capacity(rows.len()), Vec::new());
-        for row in &rows {
-            match self.read_configuration(row) {
-                Ok(configuration) => sound.push(configuration),
-                Err(_) => refused.push(row.text("id")?),
-            }
-        }
-        Ok((sound, refused))
-    }
-
-    async fn configuration_rows(
-        &mut self,
-        tenant_id: TenantId,
-        status: Option<ConfigurationStatus>,
-        page: &Page,
-    ) -> Result<Vec<Row>, StoreError> {
-        self.tx
+        let rows = self
+            .tx
             .fetch_all(
-                "SELECT tenant_id, id, version, change_number, status, auth_type, issuer, subject, audience, state,
-                        mac, created_at, updated_at
-                 FROM configurations
-                 WHERE tenant_id = $1 AND id > $2 AND ($3 = '' OR status = $3)
-                 ORDER BY id LIMIT $4",
+                "SELECT c.tenant_id, c.id, c.version, c.change_number, c.status, c.auth_type, c.issuer, c.subject, c.audience,
+                        c.state, c.mac, c.created_at, c.updated_at,
+                        v.version AS newest_version, v.position AS newest_position,
+                        v.change_number AS newest_change_number, v.applied_at AS newest_applied_at,
+                        v.digest AS newest_digest, v.mac AS newest_mac
+                 FROM configurations c
+                 LEFT JOIN versions v ON v.tenant_id = c.tenant_id AND v.target = c.id
+                     AND v.version = (SELECT MAX(n.version) FROM versions n
+                                      WHERE n.tenant_id = c.tenant_id AND n.target = c.id)
+                 WHERE c.tenant_id = $1 AND c.id > $2 AND ($3 = '' OR c.status = $3)
+                 ORDER BY c.id LIMIT $4",
                 args![
                     tenant_id.to_string(),
                     page.after.clone().unwrap_or_default(),
                     status.map_or("", ConfigurationStatus::as_str),
                     i64::from(page.limit),
                 ],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| self.read_configuration(row))
+            .collect()
+    }
+
+    /// Hands every configuration of an organization to `found`, in the order of their IDs. A row that cannot be
+    /// believed, or is missing, is reported by its ID and left out: the token service refuses that configuration and
+    /// serves the others.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when the newest versions do not add up to what was applied in the organization: something
+    /// was put back or taken away, nobody can say what, and nothing of the organization is believed. Otherwise when the
+    /// database is unavailable.
+    pub async fn believable_configurations(
+        &mut self,
+        tenant_id: TenantId,
+        mut found: impl FnMut(Configuration) + Send,
+    ) -> Result<Vec<String>, StoreError> {
+        let tenant = tenant_id.to_string();
+        let incomplete = || StoreError::corrupt("version_heads", "applied", &tenant);
+        let applied = self.head(&tenant).await?.ok_or_else(incomplete)?;
+        let (mut refused, mut counted, mut after) = (Vec::new(), 0, String::new());
+        loop {
+            let rows = self.newest_rows(&tenant, after).await?;
+            for row in &rows {
+                let target = row.text("target")?;
+                let newest = self.newest_version(row, &tenant, &target)?;
+                if newest.position > applied {
+                    return Err(incomplete());
+                }
+                counted += newest.version;
+                // The organization itself is governed, too; its row is read elsewhere.
+                if target == tenant {
+                    continue;
+                }
+                match self.read_believed(row, &newest) {
+                    Ok(configuration) => found(configuration),
+                    Err(_) => refused.push(target),
+                }
+            }
+            match rows.last() {
+                Some(last) if rows.len() >= PAGE as usize => after = last.text("target")?,
+                _ => break,
+            }
+        }
+        if counted == applied {
+            Ok(refused)
+        } else {
+            Err(incomplete())
+        }
+    }
+
+    /// The newest version of everything that an organization governs, in the order of the targets, each beside the
+    /// configuration as it stands, where there is one.
+    async fn newest_rows(&mut self, tenant: &str, after: String) -> Result<Vec<Row>, StoreError> {
+        self.tx
+            .fetch_all(
+                "WITH newest AS (
+                     SELECT target, MAX(version) AS version FROM versions
+                     WHERE tenant_id = $1 AND target > $2 GROUP BY target ORDER BY target LIMIT $3)
+                 SELECT v.target, c.tenant_id, c.id, c.version, c.change_number, c.status, c.auth_type, c.issuer, c.subject, c.audience,
+                        c.state, c.mac, c.created_at, c.updated_at,
+                        v.version AS newest_version, v.position AS newest_position,
+                        v.change_number AS newest_change_number, v.applied_at AS newest_applied_at,
+                        v.digest AS newest_digest, v.mac AS newest_mac
+                 FROM newest
+                 JOIN versions v ON v.tenant_id = $1 AND v.target = newest.target AND v.version = newest.version
+                 LEFT JOIN configurations c ON c.tenant_id = $1 AND c.id = newest.target
+                 ORDER BY v.target",
+                args![tenant, after, i64::from(PAGE)],
             )
             .await
     }
@@ -151,54 +208,12 @@ impl Unit {
         Ok(row.is_some())
     }
 
-    /// Whether a public key is registered with anybody but this configuration.
-    ///
-    /// # Errors
-    /// When the database is unavailable.
-    pub async fn key_is_registered(
-        &mut self,
-        fingerprint: &str,
-        id: ConfigurationId,
-    ) -> Result<bool, StoreError> {
-        let row = self
-            .tx
-            .fetch_optional(
-                "SELECT fingerprint FROM registered_keys WHERE fingerprint = $1 AND configuration_id <> $2",
-                args![fingerprint, id.to_string()],
-            )
-            .await?;
-        Ok(row.is_some())
-    }
-
-    /// RSA moduli registered on the whole platform, in pages by fingerprint, to find shared prime factors.
-    ///
-    /// # Errors
-    /// When the database is unavailable.
-    pub async fn registered_moduli(
-        &mut self,
-        page: &Page,
-    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        let rows = self
-            .tx
-            .fetch_all(
-                "SELECT fingerprint, modulus FROM registered_keys
-                 WHERE modulus IS NOT NULL AND fingerprint > $1 ORDER BY fingerprint LIMIT $2",
-                args![
-                    page.after.clone().unwrap_or_default(),
-                    i64::from(page.limit)
-                ],
-            )
-            .await?;
-        rows.iter()
-            .map(|row| Ok((row.text("fingerprint")?, row.blob("modulus")?)))
-            .collect()
-    }
-
     /// Writes the configuration that an authorized change results in, and registers its new keys.
     pub(crate) async fn put_configuration(
         &mut self,
         authorized: &AuthorizedChange,
         number: u64,
+        head: &[u8],
     ) -> Result<(), StoreError> {
         let envelope = authorized.change().envelope();
         let (tenant, id) = (envelope.tenant_id.to_string(), envelope.target.clone());
@@ -210,7 +225,7 @@ impl Unit {
             to_int(number),
             authorized.at().seconds(),
         );
-        let mac = self.configuration_mac([&tenant, &id, &text], version, number);
+        let mac = self.configuration_mac([&tenant, &id, &text], version, number, head);
         let statement = if authorized.version() == 1 {
             "INSERT INTO configurations
                 (tenant_id, id, version, change_number, status, auth_type, issuer, subject, audience, state, mac,
@@ -240,69 +255,50 @@ impl Unit {
         self.register_keys(&tenant, &id, &state, at).await
     }
 
-    async fn register_keys(
-        &mut self,
-        tenant: &str,
-        id: &str,
-        state: &ConfigurationState,
-        at: i64,
-    ) -> Result<(), StoreError> {
-        for key in &state.keys {
-            let fingerprint = key.fingerprint_sha256.to_string();
-            let own = self
-                .tx
-                .fetch_optional(
-                    "SELECT fingerprint FROM registered_keys
-                     WHERE fingerprint = $1 AND tenant_id = $2 AND configuration_id = $3",
-                    args![fingerprint.clone(), tenant, id],
-                )
-                .await?;
-            if own.is_some() {
-                continue;
-            }
-            let parsed = countersign_crypto::PublicKey::from_pem(&key.public_key)
-                .map_err(|_| StoreError::corrupt(TABLE, "state", id))?;
-            let modulus = parsed.rsa_modulus().map(<[u8]>::to_vec);
-            self.tx
-                .execute_one(
-                    "INSERT INTO registered_keys (fingerprint, tenant_id, configuration_id, modulus, registered_at)
-                     VALUES ($1, $2, $3, $4, $5)",
-                    args![fingerprint, tenant, id, modulus, at],
-                )
-                .await?;
-        }
-        Ok(())
-    }
-
-    fn configuration_mac(
+    /// `head` is the keyed digest of the version that the row repeats.
+    pub(crate) fn configuration_mac(
         &self,
         [tenant, id, state]: [&str; 3],
         version: i64,
         number: i64,
+        head: &[u8],
     ) -> Vec<u8> {
-        let parts: [&[u8]; 6] = [
+        let parts: [&[u8]; 7] = [
             b"configuration",
             tenant.as_bytes(),
             id.as_bytes(),
             &version.to_be_bytes(),
             &number.to_be_bytes(),
             state.as_bytes(),
+            head,
         ];
         self.row_key.tag(&parts).to_vec()
     }
 
     fn read_configuration(&self, row: &Row) -> Result<Configuration, StoreError> {
-        let (tenant, id) = (row.text("tenant_id")?, row.text("id")?);
+        let newest = self.newest_version(row, &row.text("tenant_id")?, &row.text("id")?)?;
+        self.read_believed(row, &newest)
+    }
+
+    fn read_believed(
+        &self,
+        row: &Row,
+        newest: &NewestVersion,
+    ) -> Result<Configuration, StoreError> {
+        let missing = || StoreError::corrupt(TABLE, "id", "none");
+        let tenant = row.opt_text("tenant_id")?.ok_or_else(missing)?;
+        let id = row.opt_text("id")?.ok_or_else(missing)?;
         let corrupt = |column| StoreError::corrupt(TABLE, column, &id);
         let (version, number, state) = (
             row.int("version")?,
             row.int("change_number")?,
             row.text("state")?,
         );
-        if !same(
-            &self.configuration_mac([&tenant, &id, &state], version, number),
-            &row.blob("mac")?,
-        ) {
+        if (newest.version, newest.change_number) != (version, number) {
+            return Err(corrupt("version"));
+        }
+        let made = self.configuration_mac([&tenant, &id, &state], version, number, &newest.mac);
+        if !same(&made, &row.blob("mac")?) {
             return Err(corrupt("mac"));
         }
         let parsed: ConfigurationState =

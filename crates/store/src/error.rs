@@ -3,6 +3,9 @@
 /// A store operation that failed. An absence is never an error, and an error never becomes an absence.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// A backup is damaged, forged, or none that this program and this master key can take.
+    #[error("the backup cannot be read: {0}")]
+    Backup(String),
     /// Two transactions collided; the whole use case may be tried again.
     #[error("the transaction collided with another one")]
     Collision,
@@ -22,6 +25,16 @@ pub enum StoreError {
     )]
     DatabaseIsNewer {
         /// In the database.
+        found: i64,
+        /// In this program.
+        known: i64,
+    },
+    /// The database was written by an older version of this program and has not been brought up to date.
+    #[error(
+        "the database is at schema version {found}, this program needs {known}: stop the older version and run `countersign migrate`, or use the older version's command"
+    )]
+    DatabaseIsOlder {
+        /// In the database; 0 when there is nothing in it.
         found: i64,
         /// In this program.
         known: i64,

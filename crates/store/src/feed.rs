@@ -50,6 +50,18 @@ pub struct FeedEvent {
     pub subject: String,
 }
 
+/// What a follower finds after its position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FeedPage {
+    /// The next entries, in order and without a hole between them and the position.
+    Events(Vec<FeedEvent>),
+    /// Entries that the follower has not seen are gone: it must look at everything again, and go on from here.
+    Gap {
+        /// The position of the newest entry.
+        position: u64,
+    },
+}
+
 impl Unit {
     /// Announces a change. Positions are handed out under a row lock, so no reader can miss one that commits late.
     pub(crate) async fn announce(
@@ -133,6 +145,27 @@ impl Unit {
                 })
             })
             .collect()
+    }
+
+    /// Up to `limit` entries after a position that a follower has reached, or that some of them are gone: forgotten,
+    /// because it was away for too long, or taken away by hand.
+    ///
+    /// # Errors
+    /// When the database is unavailable, or an entry cannot be read.
+    pub async fn follow_feed(&mut self, position: u64, limit: u32) -> Result<FeedPage, StoreError> {
+        let newest = self.feed_position().await?;
+        let events = self.feed_after(position, limit).await?;
+        let expected = (position + 1)..;
+        let without_hole = expected
+            .zip(&events)
+            .all(|(place, event)| event.position == place);
+        let reached = events.last().map_or(position, |event| event.position);
+        let is_whole_page = events.len() >= limit as usize;
+        if without_hole && (is_whole_page || reached == newest) {
+            Ok(FeedPage::Events(events))
+        } else {
+            Ok(FeedPage::Gap { position: newest })
+        }
     }
 
     /// Forgets entries older than `before`; a node that was away longer loads everything anew.

@@ -1,9 +1,13 @@
 //! Kept answers: a repeated request gets the first answer again, never a second effect.
 
+use countersign_crypto::MacKey;
 use countersign_domain::time::UnixTime;
 
-use crate::database::args;
+use crate::database::{Row, args};
+use crate::organizations::same;
 use crate::{StoreError, Unit};
+
+const TABLE: &str = "idempotent_answers";
 
 /// Who repeats which request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +35,7 @@ impl Unit {
     /// The answer kept for this caller and key.
     ///
     /// # Errors
-    /// When the database is unavailable.
+    /// When the database is unavailable, or the row cannot be believed.
     pub async fn kept_answer(
         &mut self,
         key: &IdempotencyKey,
@@ -40,19 +44,13 @@ impl Unit {
         let row = self
             .tx
             .fetch_optional(
-                "SELECT request_digest, status, body FROM idempotent_answers
+                "SELECT caller, idempotency_key, request_digest, status, body, created_at, mac FROM idempotent_answers
                  WHERE caller = $1 AND idempotency_key = $2 AND created_at > $3",
                 args![key.caller.clone(), key.key.clone(), after.seconds()],
             )
             .await?;
-        let Some(row) = row else { return Ok(None) };
-        let status = u16::try_from(row.int("status")?)
-            .map_err(|_| StoreError::corrupt("idempotent_answers", "status", &key.key))?;
-        Ok(Some(KeptAnswer {
-            request_digest: row.text("request_digest")?,
-            status,
-            body: row.text("body")?,
-        }))
+        row.map(|row| AnswerRow::proven(&row, &self.row_key))
+            .transpose()
     }
 
     /// Keeps an answer; part of the transaction that has the effect, so that there is one exactly when there is the other.
@@ -66,22 +64,34 @@ impl Unit {
         body: &str,
         now: UnixTime,
     ) -> Result<(), StoreError> {
+        let new = AnswerRow {
+            caller: key.caller.clone(),
+            key: key.key.clone(),
+            request_digest: key.request_digest.clone(),
+            status: i64::from(status),
+            body: body.to_owned(),
+            created_at: now.seconds(),
+            stored: None,
+        };
+        let mac = new.mac(&self.row_key);
         self.tx
             .execute_one(
-                "INSERT INTO idempotent_answers (caller, idempotency_key, request_digest, status, body, created_at)
-                 VALUES ($1, $2, $3, $4, $5, $6)
+                "INSERT INTO idempotent_answers
+                    (caller, idempotency_key, request_digest, status, body, created_at, mac)
+                 VALUES ($1, $2, $3, $4, $5, $6, $8)
                  ON CONFLICT (caller, idempotency_key) DO UPDATE
                  SET request_digest = excluded.request_digest, status = excluded.status, body = excluded.body,
-                     created_at = excluded.created_at
+                     created_at = excluded.created_at, mac = excluded.mac
                  WHERE idempotent_answers.created_at <= $7",
                 args![
-                    key.caller.clone(),
-                    key.key.clone(),
-                    key.request_digest.clone(),
-                    i64::from(status),
-                    body,
-                    now.seconds(),
+                    new.caller,
+                    new.key,
+                    new.request_digest,
+                    new.status,
+                    new.body,
+                    new.created_at,
                     now.plus(-86_400).seconds(),
+                    mac,
                 ],
             )
             .await
@@ -98,5 +108,56 @@ impl Unit {
                 args![before.seconds()],
             )
             .await
+    }
+}
+
+/// A row as it is stored.
+pub(crate) struct AnswerRow {
+    pub(crate) caller: String,
+    pub(crate) key: String,
+    request_digest: String,
+    status: i64,
+    body: String,
+    created_at: i64,
+    stored: Option<Vec<u8>>,
+}
+
+impl AnswerRow {
+    pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            caller: row.text("caller")?,
+            key: row.text("idempotency_key")?,
+            request_digest: row.text("request_digest")?,
+            status: row.int("status")?,
+            body: row.text("body")?,
+            created_at: row.int("created_at")?,
+            stored: row.opt_blob("mac")?,
+        })
+    }
+
+    pub(crate) fn mac(&self, key: &MacKey) -> Vec<u8> {
+        let parts: [&[u8]; 7] = [
+            b"kept answer",
+            self.caller.as_bytes(),
+            self.key.as_bytes(),
+            self.request_digest.as_bytes(),
+            &self.status.to_be_bytes(),
+            self.body.as_bytes(),
+            &self.created_at.to_be_bytes(),
+        ];
+        key.tag(&parts).to_vec()
+    }
+
+    fn proven(row: &Row, key: &MacKey) -> Result<KeptAnswer, StoreError> {
+        let row = Self::read(row)?;
+        let corrupt = |column| StoreError::corrupt(TABLE, column, &row.key);
+        if !same(&row.mac(key), row.stored.as_deref().unwrap_or_default()) {
+            return Err(corrupt("mac"));
+        }
+        Ok(KeptAnswer {
+            status: u16::try_from(row.status).map_err(|_| corrupt("status"))?,
+            request_digest: row.request_digest,
+            body: row.body,
+        })
     }
 }

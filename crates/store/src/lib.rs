@@ -4,6 +4,7 @@
 //! `changes` alone, which takes an `AuthorizedChange` that only the change engine can make.
 
 mod activity;
+mod adoption;
 mod api_tokens;
 mod backup;
 mod changes;
@@ -15,20 +16,23 @@ mod idempotency;
 mod instance;
 mod issuances;
 mod organizations;
+mod registered_keys;
 mod revocations;
 mod signing_keys;
+mod versions;
 
 use countersign_crypto::MacKey;
 
 pub use activity::{ActivityEntry, ActivityFilter, RecordedActivity};
 pub use backup::{BackupSummary, read_backup, write_backup};
-pub use changes::{StoredVersion, UniqueRule};
+pub use changes::UniqueRule;
 pub use database::{Arg, Database, DatabaseUrl, Row, SCHEMA_VERSION, Transaction};
 pub use error::StoreError;
-pub use feed::{FeedEvent, Topic};
+pub use feed::{FeedEvent, FeedPage, Topic};
 pub use idempotency::{IdempotencyKey, KeptAnswer};
 pub use issuances::{Issuance, ReplayEntry};
 pub use signing_keys::StoredSigningKey;
+pub use versions::StoredVersion;
 
 /// A page of a list: at most `limit` entries after the cursor.
 #[derive(Clone, Debug)]

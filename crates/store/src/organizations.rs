@@ -22,8 +22,15 @@ impl Unit {
         let row = self
             .tx
             .fetch_optional(
-                "SELECT tenant_id, version, change_number, state, mac, created_at, updated_at
-                 FROM organizations WHERE tenant_id = $1",
+                "SELECT o.tenant_id, o.version, o.change_number, o.state, o.mac, o.created_at, o.updated_at,
+                        v.version AS newest_version, v.position AS newest_position,
+                        v.change_number AS newest_change_number, v.applied_at AS newest_applied_at,
+                        v.digest AS newest_digest, v.mac AS newest_mac
+                 FROM organizations o
+                 LEFT JOIN versions v ON v.tenant_id = o.tenant_id AND v.target = o.tenant_id
+                     AND v.version = (SELECT MAX(n.version) FROM versions n
+                                      WHERE n.tenant_id = o.tenant_id AND n.target = o.tenant_id)
+                 WHERE o.tenant_id = $1",
                 args![tenant_id.to_string()],
             )
             .await?;
@@ -38,8 +45,15 @@ impl Unit {
         let rows = self
             .tx
             .fetch_all(
-                "SELECT tenant_id, version, change_number, state, mac, created_at, updated_at
-                 FROM organizations WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2",
+                "SELECT o.tenant_id, o.version, o.change_number, o.state, o.mac, o.created_at, o.updated_at,
+                        v.version AS newest_version, v.position AS newest_position,
+                        v.change_number AS newest_change_number, v.applied_at AS newest_applied_at,
+                        v.digest AS newest_digest, v.mac AS newest_mac
+                 FROM organizations o
+                 LEFT JOIN versions v ON v.tenant_id = o.tenant_id AND v.target = o.tenant_id
+                     AND v.version = (SELECT MAX(n.version) FROM versions n
+                                      WHERE n.tenant_id = o.tenant_id AND n.target = o.tenant_id)
+                 WHERE o.tenant_id > $1 ORDER BY o.tenant_id LIMIT $2",
                 args![
                     page.after.clone().unwrap_or_default(),
                     i64::from(page.limit)
@@ -74,6 +88,7 @@ impl Unit {
         &mut self,
         authorized: &AuthorizedChange,
         number: u64,
+        head: &[u8],
     ) -> Result<(), StoreError> {
         let change = authorized.change();
         let tenant = change.envelope().tenant_id.to_string();
@@ -85,7 +100,7 @@ impl Unit {
             to_int(number),
             authorized.at().seconds(),
         );
-        let mac = self.organization_mac(&tenant, version, number, &state);
+        let mac = self.organization_mac([&tenant, &state], version, number, head);
         if authorized.version() == 1 {
             let insert = "INSERT INTO organizations
                 (tenant_id, version, change_number, state, mac, created_at, updated_at)
@@ -103,13 +118,21 @@ impl Unit {
             .await
     }
 
-    fn organization_mac(&self, tenant: &str, version: i64, number: i64, state: &str) -> Vec<u8> {
-        let parts: [&[u8]; 5] = [
+    /// `head` is the keyed digest of the version that the row repeats.
+    pub(crate) fn organization_mac(
+        &self,
+        [tenant, state]: [&str; 2],
+        version: i64,
+        number: i64,
+        head: &[u8],
+    ) -> Vec<u8> {
+        let parts: [&[u8]; 6] = [
             b"organization",
             tenant.as_bytes(),
             &version.to_be_bytes(),
             &number.to_be_bytes(),
             state.as_bytes(),
+            head,
         ];
         self.row_key.tag(&parts).to_vec()
     }
@@ -122,10 +145,12 @@ impl Unit {
             row.int("change_number")?,
             row.text("state")?,
         );
-        if !same(
-            &self.organization_mac(&tenant, version, number, &state),
-            &row.blob("mac")?,
-        ) {
+        let newest = self.newest_version(row, &tenant, &tenant)?;
+        if (newest.version, newest.change_number) != (version, number) {
+            return Err(corrupt("version"));
+        }
+        let made = self.organization_mac([&tenant, &state], version, number, &newest.mac);
+        if !same(&made, &row.blob("mac")?) {
             return Err(corrupt("mac"));
         }
         Ok(Organization {

@@ -1,12 +1,13 @@
 //! The organizations' signing keys, sealed.
 
-use countersign_crypto::SigningAlgorithm;
+use countersign_crypto::{MacKey, SigningAlgorithm};
 use countersign_domain::ids::TenantId;
 use countersign_domain::signing_keys::SigningKeyState;
 use countersign_domain::time::UnixTime;
 
 use crate::database::{Row, args};
 use crate::feed::Topic;
+use crate::organizations::same;
 use crate::{StoreError, Unit};
 
 const TABLE: &str = "signing_keys";
@@ -44,12 +45,14 @@ impl Unit {
         let rows = self
             .tx
             .fetch_all(
-                "SELECT tenant_id, kid, algorithm, state, since, public_key, sealed, created_at
+                "SELECT tenant_id, kid, algorithm, state, since, public_key, sealed, created_at, mac
                  FROM signing_keys WHERE tenant_id = $1 ORDER BY created_at DESC, kid",
                 args![tenant_id.to_string()],
             )
             .await?;
-        rows.iter().map(read).collect()
+        rows.iter()
+            .map(|row| SigningKeyRow::proven(row, &self.row_key))
+            .collect()
     }
 
     /// Adds a signing key and tells other nodes.
@@ -61,20 +64,23 @@ impl Unit {
         key: &StoredSigningKey,
         now: UnixTime,
     ) -> Result<(), StoreError> {
+        let new = SigningKeyRow::of(key);
+        let mac = new.mac(&self.row_key);
         self.tx
             .execute_one(
                 "INSERT INTO signing_keys
-                    (tenant_id, kid, algorithm, state, since, public_key, sealed, created_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                    (tenant_id, kid, algorithm, state, since, public_key, sealed, created_at, mac)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                 args![
-                    key.tenant_id.to_string(),
-                    key.kid.clone(),
-                    key.algorithm.as_str(),
-                    key.state.as_str(),
-                    key.since.seconds(),
-                    key.public_key.clone(),
-                    key.sealed.clone(),
-                    key.created_at.seconds(),
+                    new.tenant,
+                    new.kid,
+                    new.algorithm,
+                    new.state,
+                    new.since,
+                    new.public_key,
+                    new.sealed,
+                    new.created_at,
+                    mac,
                 ],
             )
             .await?;
@@ -85,7 +91,8 @@ impl Unit {
     /// Moves a key from one state to another and tells other nodes; a retired key loses its private part.
     ///
     /// # Errors
-    /// [`StoreError::Collision`] when the key is not in the state `from`.
+    /// [`StoreError::Collision`] when the key is not in the state `from`; [`StoreError::Corrupt`] when its row cannot be
+    /// believed.
     pub async fn move_signing_key(
         &mut self,
         (tenant_id, kid): (TenantId, &str),
@@ -93,33 +100,115 @@ impl Unit {
         to: SigningKeyState,
         now: UnixTime,
     ) -> Result<(), StoreError> {
+        let row = self
+            .tx
+            .fetch_optional(
+                "SELECT tenant_id, kid, algorithm, state, since, public_key, sealed, created_at, mac
+                 FROM signing_keys WHERE tenant_id = $1 AND kid = $2",
+                args![tenant_id.to_string(), kid],
+            )
+            .await?
+            .ok_or(StoreError::Collision)?;
+        let mut moved = SigningKeyRow::of(&SigningKeyRow::proven(&row, &self.row_key)?);
+        to.as_str().clone_into(&mut moved.state);
+        moved.since = now.seconds();
+        moved.sealed = moved.sealed.filter(|_| to != SigningKeyState::Retired);
+        let mac = moved.mac(&self.row_key);
         self.tx
             .execute_one(
-                "UPDATE signing_keys
-                 SET state = $4, since = $5, sealed = CASE WHEN $4 = 'retired' THEN NULL ELSE sealed END
+                "UPDATE signing_keys SET state = $4, since = $5, sealed = $6, mac = $7
                  WHERE tenant_id = $1 AND kid = $2 AND state = $3",
-                args![tenant_id.to_string(), kid, from.as_str(), to.as_str(), now.seconds()],
+                args![
+                    moved.tenant,
+                    kid,
+                    from.as_str(),
+                    moved.state,
+                    moved.since,
+                    moved.sealed,
+                    mac,
+                ],
             )
             .await?;
         self.announce(tenant_id, Topic::SigningKeys, kid, now).await
     }
 }
 
-fn read(row: &Row) -> Result<StoredSigningKey, StoreError> {
-    let kid = row.text("kid")?;
-    let corrupt = |column| StoreError::corrupt(TABLE, column, &kid);
-    let (algorithm, state) = (row.text("algorithm")?, row.text("state")?);
-    Ok(StoredSigningKey {
-        tenant_id: row
-            .text("tenant_id")?
-            .parse()
-            .map_err(|_| corrupt("tenant_id"))?,
-        algorithm: serde_json::from_value(algorithm.into()).map_err(|_| corrupt("algorithm"))?,
-        state: serde_json::from_value(state.into()).map_err(|_| corrupt("state"))?,
-        since: UnixTime::from_seconds(row.int("since")?),
-        public_key: row.text("public_key")?,
-        sealed: row.opt_blob("sealed")?,
-        created_at: UnixTime::from_seconds(row.int("created_at")?),
-        kid,
-    })
+/// A row as it is stored.
+pub(crate) struct SigningKeyRow {
+    pub(crate) tenant: String,
+    pub(crate) kid: String,
+    algorithm: String,
+    state: String,
+    since: i64,
+    public_key: String,
+    sealed: Option<Vec<u8>>,
+    created_at: i64,
+    stored: Option<Vec<u8>>,
+}
+
+impl SigningKeyRow {
+    fn of(key: &StoredSigningKey) -> Self {
+        Self {
+            tenant: key.tenant_id.to_string(),
+            kid: key.kid.clone(),
+            algorithm: key.algorithm.as_str().to_owned(),
+            state: key.state.as_str().to_owned(),
+            since: key.since.seconds(),
+            public_key: key.public_key.clone(),
+            sealed: key.sealed.clone(),
+            created_at: key.created_at.seconds(),
+            stored: None,
+        }
+    }
+
+    pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            tenant: row.text("tenant_id")?,
+            kid: row.text("kid")?,
+            algorithm: row.text("algorithm")?,
+            state: row.text("state")?,
+            since: row.int("since")?,
+            public_key: row.text("public_key")?,
+            sealed: row.opt_blob("sealed")?,
+            created_at: row.int("created_at")?,
+            stored: row.opt_blob("mac")?,
+        })
+    }
+
+    pub(crate) fn mac(&self, key: &MacKey) -> Vec<u8> {
+        let sealed = self.sealed.as_deref();
+        let parts: [&[u8]; 10] = [
+            b"signing key",
+            self.tenant.as_bytes(),
+            self.kid.as_bytes(),
+            self.algorithm.as_bytes(),
+            self.state.as_bytes(),
+            &self.since.to_be_bytes(),
+            self.public_key.as_bytes(),
+            &[u8::from(sealed.is_some())],
+            sealed.unwrap_or_default(),
+            &self.created_at.to_be_bytes(),
+        ];
+        key.tag(&parts).to_vec()
+    }
+
+    fn proven(row: &Row, key: &MacKey) -> Result<StoredSigningKey, StoreError> {
+        let row = Self::read(row)?;
+        let corrupt = |column| StoreError::corrupt(TABLE, column, &row.kid);
+        if !same(&row.mac(key), row.stored.as_deref().unwrap_or_default()) {
+            return Err(corrupt("mac"));
+        }
+        Ok(StoredSigningKey {
+            tenant_id: row.tenant.parse().map_err(|_| corrupt("tenant_id"))?,
+            algorithm: serde_json::from_value(row.algorithm.as_str().into())
+                .map_err(|_| corrupt("algorithm"))?,
+            state: serde_json::from_value(row.state.as_str().into())
+                .map_err(|_| corrupt("state"))?,
+            since: UnixTime::from_seconds(row.since),
+            created_at: UnixTime::from_seconds(row.created_at),
+            kid: row.kid,
+            public_key: row.public_key,
+            sealed: row.sealed,
+        })
+    }
 }

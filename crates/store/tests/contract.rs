@@ -15,6 +15,8 @@ mod world;
 
 #[path = "contract/activity.rs"]
 mod activity;
+#[path = "contract/adoption.rs"]
+mod adoption;
 #[path = "contract/api_tokens.rs"]
 mod api_tokens;
 #[path = "contract/backup.rs"]
@@ -37,6 +39,8 @@ mod issuances;
 mod migrations;
 #[path = "contract/organizations.rs"]
 mod organizations;
+#[path = "contract/registered_keys.rs"]
+mod registered_keys;
 #[path = "contract/revocations.rs"]
 mod revocations;
 #[path = "contract/signing_keys.rs"]

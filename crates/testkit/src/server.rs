@@ -116,7 +116,7 @@ impl TestServer {
         .await
     }
 
-    async fn launch(
+    pub(crate) async fn launch(
         clock: ManualClock,
         store: Store,
         settings: Settings,

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::{Algorithm, KeyFingerprint, PublicKey};
 pub use certificate::CertificateFacts;
-pub use private::PrivateKeyForm;
+pub use private::{PrivateKeyForm, has_private_key};
 pub use refusal::ImportRefusal;
 pub use text::Repair;
 pub use weak::{SharedFactorCheck, shares_factor};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use countersign_crypto::import::ImportedKey;
+use countersign_crypto::import::{ImportedKey, has_private_key};
 use countersign_crypto::{Algorithm, VerifyingKey};
 
 use super::keys::{KeyId, KeyState, KeyUse, MAX_KEYS, MAX_RETIRE_AFTER, RegisteredKey};
@@ -374,6 +374,9 @@ fn groups(names: &[String]) -> Result<GroupSet, ConfigurationRefusal> {
 
 /// The beginning of a value, safe to repeat in an answer to the one who sent it.
 fn excerpt(text: &str) -> String {
+    if has_private_key(text) {
+        return "a private key".to_owned();
+    }
     text.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 
@@ -384,14 +387,18 @@ fn register(
     kid: Option<&str>,
     now: UnixTime,
 ) -> Result<Vec<RegisteredKey>, ConfigurationRefusal> {
-    let single = imported.len() == 1;
     if imported.len() > MAX_KEYS {
         return Err(ConfigurationRefusal::TooManyKeys);
     }
+    if imported.len() != 1 {
+        let given = algorithm.map(|_| "algorithm").or(kid.map(|_| "kid"));
+        given.map_or(Ok(()), |field| {
+            Err(ConfigurationRefusal::NotASingleKey(field))
+        })?;
+    }
     let mut keys = Vec::with_capacity(imported.len());
     for (position, found) in imported.into_iter().enumerate() {
-        let asked = algorithm.filter(|_| single);
-        let bound = match (asked, found.algorithm) {
+        let bound = match (algorithm, found.algorithm) {
             (Some(asked), Some(own)) if asked != own => {
                 return Err(ConfigurationRefusal::AlgorithmDoesNotFit);
             }
@@ -400,7 +407,6 @@ fn register(
         VerifyingKey::new(found.key.clone(), bound)
             .map_err(|_| ConfigurationRefusal::AlgorithmDoesNotFit)?;
         let name = kid
-            .filter(|_| single)
             .map(str::to_owned)
             .or(found.kid)
             .unwrap_or_else(|| found.key.thumbprint());

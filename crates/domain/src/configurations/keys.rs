@@ -1,5 +1,6 @@
 //! The registered keys of a configuration and the states they pass through.
 
+use countersign_crypto::import::has_private_key;
 use countersign_crypto::{Algorithm, KeyFingerprint};
 use serde::{Deserialize, Serialize};
 
@@ -89,18 +90,19 @@ pub struct KeyId(Box<str>);
 
 /// The text cannot be a `kid`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1 to 256 printable ASCII characters without spaces")]
+#[error("must be 1 to 256 printable ASCII characters without spaces, and no private key")]
 pub struct MalformedKeyId;
 
 impl KeyId {
     /// Parses a `kid`.
     ///
     /// # Errors
-    /// [`MalformedKeyId`] when it is empty, too long, or has a space, a control character or a non-ASCII character.
+    /// [`MalformedKeyId`] when it is empty, too long, has a space, a control character or a non-ASCII character, or is a
+    /// private key.
     pub fn parse(text: &str) -> Result<Self, MalformedKeyId> {
         let sound =
             (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if sound {
+        if sound && !has_private_key(text) {
             Ok(Self(text.into()))
         } else {
             Err(MalformedKeyId)

@@ -6,6 +6,7 @@ mod refusal;
 
 use std::collections::BTreeSet;
 
+use countersign_crypto::import::has_private_key;
 use serde::{Deserialize, Serialize};
 
 use crate::identifier::Identifier;
@@ -117,7 +118,8 @@ impl CopiedClaim {
             && name
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"_-./:".contains(&byte))
-            && !RESERVED_CLAIMS.contains(&name);
+            && !RESERVED_CLAIMS.contains(&name)
+            && !has_private_key(name);
         if sound {
             Ok(Self(name.into()))
         } else {

@@ -62,7 +62,7 @@ pub enum ConfigurationRefusal {
     #[error("A key of this configuration has the same `kid`; every key needs its own.")]
     KeyIdTaken,
     /// The `kid` is malformed.
-    #[error("kid must be 1 to 256 printable ASCII characters without spaces")]
+    #[error("kid must be 1 to 256 printable ASCII characters without spaces, and no private key")]
     KeyIdMalformed,
     /// The overlap of a rotation is out of range.
     #[error("retire_after_seconds must be between 0 and 7776000 (90 days)")]
@@ -73,6 +73,11 @@ pub enum ConfigurationRefusal {
     /// A rotation named no key and there is none waiting.
     #[error("There is no `next` key to promote; give `public_key`.")]
     NoNextKey,
+    /// A name or an algorithm for one key was given, and `public_key` has several keys or none.
+    #[error(
+        "{0} is for a single key in public_key; where there are several, give each JWK its own `kid` and `alg`"
+    )]
+    NotASingleKey(&'static str),
     /// The configuration is not suspended.
     #[error("The configuration is not suspended.")]
     NotSuspended,
@@ -119,6 +124,7 @@ impl ConfigurationRefusal {
             Self::KeyIdTaken => "kid_taken",
             Self::NoKey => "no_usable_key",
             Self::NoNextKey => "no_next_key",
+            Self::NotASingleKey(_) => "not_a_single_key",
             Self::NotSuspended => "not_suspended",
             Self::NothingToChange => "nothing_to_change",
             Self::RetireAfter => "retire_after_out_of_range",
@@ -141,7 +147,9 @@ impl ConfigurationRefusal {
             Self::GroupMalformed(_) | Self::GroupNotEntitled(_) | Self::GroupsOnStandard => {
                 "permission_groups"
             }
-            Self::Identifier { field, .. } | Self::Text { field, .. } => field,
+            Self::Identifier { field, .. }
+            | Self::NotASingleKey(field)
+            | Self::Text { field, .. } => field,
             Self::KeyAlreadyRegistered | Self::NoKey | Self::NoNextKey | Self::TooManyKeys => {
                 "public_key"
             }

@@ -1,9 +1,9 @@
-//! `GET …/activity`: refusals and administrative acts.
+//! `GET …/activity`: refusals and administrative acts, of an organization or of the platform.
 
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use countersign_domain::ids::CorrelationId;
-use countersign_service::{ActivityFilter, RecordedActivity};
+use countersign_service::{ActivityFilter, ActivityPage, Page, RecordedActivity, ServiceError};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -84,21 +84,51 @@ pub(crate) async fn list(
     Authenticated(caller): Authenticated,
     Tenant(tenant_id): Tenant,
     paging: Paging,
-    filter: Result<Query<FilterParams>, axum::extract::rejection::QueryRejection>,
+    filter: QueryOf<FilterParams>,
 ) -> Response {
-    let filter = match filter.map(|Query(params)| params.filter()) {
-        Ok(Ok(filter)) => filter,
-        Ok(Err(problem)) => return problem.into_response(),
-        Err(_) => {
-            let detail = "The query cannot be read.";
-            return Problem::bad_request("query_invalid", detail).into_response();
-        }
-    };
-    let page = match paging.page_after::<i64>() {
-        Ok(page) => page,
-        Err(problem) => return problem.into_response(),
-    };
-    match service.activity(&caller, tenant_id, &filter, &page).await {
+    match asked(filter, &paging) {
+        Ok((filter, page)) => render(
+            service.activity(&caller, tenant_id, &filter, &page).await,
+            &paging,
+        ),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// List what happened on the platform itself, the newest first
+#[utoipa::path(
+    get, operation_id = "list_platform_activity", path = "/api/v1/activity", tag = "activity",
+    params(FilterParams, Paging),
+    responses((status = 200, body = List<ActivityView>), (status = "default", body = ProblemDocument)),
+)]
+pub(crate) async fn list_platform(
+    State(service): State<App>,
+    Authenticated(caller): Authenticated,
+    paging: Paging,
+    filter: QueryOf<FilterParams>,
+) -> Response {
+    match asked(filter, &paging) {
+        Ok((filter, page)) => render(
+            service.platform_activity(&caller, &filter, &page).await,
+            &paging,
+        ),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+type QueryOf<T> = Result<Query<T>, axum::extract::rejection::QueryRejection>;
+
+fn asked(
+    filter: QueryOf<FilterParams>,
+    paging: &Paging,
+) -> Result<(ActivityFilter, Page), Problem> {
+    let unreadable = |_| Problem::bad_request("query_invalid", "The query cannot be read.");
+    let Query(params) = filter.map_err(unreadable)?;
+    Ok((params.filter()?, paging.page_after::<i64>()?))
+}
+
+fn render(found: Result<ActivityPage, ServiceError>, paging: &Paging) -> Response {
+    match found {
         Ok(found) => {
             let views = found.into_iter().map(ActivityView::new).collect();
             List::new(views, paging.limit, |view: &ActivityView| {

@@ -70,7 +70,9 @@ pub(crate) async fn confirm_restore(
             .require_platform_admin()
             .and_then(|()| service.instance_facts(request.caller()))
     } else {
-        service.confirm_restore(request.caller()).await
+        service
+            .confirm_restore(request.caller(), request.correlation_id())
+            .await
     };
     match confirmed {
         Ok(facts) => Json(InstanceView::new(facts)).into_response(),

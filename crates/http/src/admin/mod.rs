@@ -55,6 +55,7 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(changes::list))
         .routes(routes!(changes::show))
         .routes(routes!(activity::list))
+        .routes(routes!(activity::list_platform))
         .routes(routes!(signing_keys::list))
         .routes(routes!(signing_keys::rotate))
         .routes(routes!(signing_keys::revoke_token))
@@ -179,7 +180,7 @@ impl<T> List<T> {
 /// The answer to a use case that did not succeed.
 pub(crate) fn problem(error: ServiceError) -> Problem {
     match error {
-        ServiceError::Collided => Problem::unavailable(1),
+        ServiceError::Collided | ServiceError::KeyNeeded(_) => Problem::unavailable(1),
         ServiceError::Fault(cause) => {
             tracing::error!(cause, "a fault");
             Problem::internal()

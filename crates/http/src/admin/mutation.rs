@@ -114,6 +114,11 @@ impl<T> Mutation<T> {
         &self.caller
     }
 
+    /// Ties the answer to the log.
+    pub(crate) const fn correlation_id(&self) -> CorrelationId {
+        self.correlation_id
+    }
+
     /// Runs the use case and answers with what `view` makes of its outcome.
     pub(crate) async fn run<A: Act, V: Serialize>(
         self,

@@ -33,6 +33,110 @@ async fn o1_every_administrative_act_is_recorded_under_its_correlation_id() {
     }
 }
 
+/// Acts that concern no organization are in the platform's own activity, which no organization sees.
+#[tokio::test]
+async fn o1_every_act_on_the_platform_is_recorded_in_the_platforms_activity() {
+    let api = Api::start().await;
+    let recorded = async |path: &str, answer: &countersign_testkit::Answer| {
+        let correlation_id = answer.header("x-correlation-id").unwrap();
+        let found = api
+            .get(format!("{path}?correlation_id={correlation_id}"))
+            .await
+            .json();
+        found["items"].as_array().unwrap().clone()
+    };
+    let platform = "/api/v1/activity";
+    let body = json!({"name": "deploy", "scope": "platform", "role": "auditor"});
+    let created = api.post("/api/v1/api-tokens", body).await;
+    let id = created.json()["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/api-tokens/{id}");
+    let revoked = api.ask("DELETE", path).send().await;
+    let confirmed = api
+        .post("/api/v1/instance/confirm-restore", json!({}))
+        .await;
+    for (answer, kind) in [
+        (&created, "api_token.created"),
+        (&revoked, "api_token.revoked"),
+        (&confirmed, "instance.restore_confirmed"),
+    ] {
+        let [entry] = recorded(platform, answer).await.try_into().unwrap();
+        assert_eq!(entry["kind"], kind);
+        assert!(entry["actor"].as_str().unwrap().contains("at-"), "{entry}");
+        assert!(
+            recorded(&format!("{}/activity", api.acme()), answer)
+                .await
+                .is_empty()
+        );
+    }
+}
+
+/// What the platform takes away from an organization, both see; what an organization does to itself, it alone.
+#[tokio::test]
+async fn o1_revoking_an_organizations_token_as_the_platform_is_recorded_with_both() {
+    let api = Api::start().await;
+    let admin = api
+        .token(
+            &api.world.acme,
+            countersign_domain::api_tokens::ApiRole::Admin,
+        )
+        .await;
+    for (by, seen) in [(&api.admin, [1, 1, 0]), (&admin, [0, 1, 0])] {
+        let body = json!({
+            "name": "n", "scope": "organization", "tenant_id": api.world.acme.id.to_string(), "role": "auditor"
+        });
+        let created = api.post("/api/v1/api-tokens", body).await.json();
+        let path = format!("/api/v1/api-tokens/{}", created["id"].as_str().unwrap());
+        let revoked = api.ask("DELETE", path).by(by).send().await;
+        let id = revoked.header("x-correlation-id").unwrap().to_owned();
+        let places = [
+            "/api/v1/activity".to_owned(),
+            format!("{}/activity", api.acme()),
+            format!("{}/activity", api.bob()),
+        ];
+        for (place, count) in places.iter().zip(seen) {
+            let found = api.get(format!("{place}?correlation_id={id}")).await.json();
+            assert_eq!(found["items"].as_array().unwrap().len(), count, "{place}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_first_token_and_a_restore_are_in_the_platforms_activity() {
+    let api = Api::start().await;
+    let first = api.world.server.service().first_platform_token(|_| Ok(()));
+    first.await.unwrap().unwrap();
+    api.world.server.mark_restored().await;
+    let server = &api.world.server;
+    let admin = server
+        .api_token(None, countersign_domain::api_tokens::ApiRole::Admin)
+        .await;
+    let found = api
+        .ask("GET", "/api/v1/activity")
+        .by(&admin)
+        .send()
+        .await
+        .json();
+    let kinds: Vec<_> = found["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            (
+                entry["kind"].as_str().unwrap(),
+                entry["actor"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        kinds[..3],
+        [
+            ("api_token.created", "operator"),
+            ("instance.restored", "operator"),
+            ("api_token.created", "operator")
+        ]
+    );
+}
+
 #[tokio::test]
 async fn a_filter_that_no_entry_can_have_is_refused() {
     let api = Api::start().await;

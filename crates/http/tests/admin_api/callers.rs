@@ -39,6 +39,7 @@ fn example(api: &Api, operation: &str, spare_token: &str) -> (String, Option<Val
         "list_configuration_versions" => read(format!("{a1}/versions")),
         "list_configurations" => read(api.configurations()),
         "list_organizations" => read(ORGANIZATIONS.to_owned()),
+        "list_platform_activity" => read("/api/v1/activity".to_owned()),
         "list_signing_keys" => read(format!("{acme}/signing-keys")),
         "preview_key" => trial(
             format!("{acme}/keys/preview"),

@@ -269,7 +269,7 @@ fn configuration_refusals() -> Vec<ConfigurationRefusal> {
         AccessTokenLifetime, AlgorithmDoesNotFit, AlreadySuspended, AssertionLifetime, AudienceNotExclusive,
         CopiedClaim(any()), Deactivated, ExpiryInPast, GroupMalformed(any()), GroupNotEntitled(any()),
         GroupsOnStandard, Identifier { field: "…", cause: MalformedIdentifier::Empty }, KeyAlreadyRegistered,
-        KeyIdMalformed, KeyIdTaken, NoKey, NoNextKey, NotSuspended, NothingToChange, RetireAfter,
+        KeyIdMalformed, KeyIdTaken, NoKey, NoNextKey, NotASingleKey("`kid` or `algorithm`"), NotSuspended, NothingToChange, RetireAfter,
         Text { field: "…", cause: MalformedText::Empty }, TooManyKeys, TripleTaken,
     ]
 }
@@ -282,7 +282,7 @@ fn organization_refusals() -> Vec<OrganizationRefusal> {
 }
 
 fn identifier_rules() -> String {
-    let rules = every![MalformedIdentifier: Character, Empty, TooLong, Uri,];
+    let rules = every![MalformedIdentifier: Character, Empty, PrivateKey, TooLong, Uri,];
     let texts: Vec<String> = rules.iter().map(ToString::to_string).collect();
     sentence(&format!(
         "an issuer, subject or audience {}",

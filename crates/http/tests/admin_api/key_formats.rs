@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::keys::good;
-use crate::support::{Api, fresh_key};
+use crate::support::{Api, assert_blames, fresh_key};
 
 /// Damages a key, given as PEM and as its bare base64.
 type Damage = fn(&str, &str) -> String;
@@ -145,6 +145,40 @@ async fn repairs_are_of_the_request_and_not_of_the_resource() {
             .is_empty()
     );
     assert_eq!(api.get(path).await.json()["repairs"], json!([]));
+}
+
+/// What is meant for one key is not applied to some of several, nor left out in silence.
+#[tokio::test]
+async fn a_kid_or_algorithm_for_several_keys_or_none_is_refused() {
+    let api = Api::start().await;
+    let jwk = |key: &str| serde_json::from_str::<Value>(good(key)).unwrap();
+    let several = json!({"keys": [jwk("rsa_jwk"), jwk("p256_jwk")]});
+    for (member, value) in [("kid", "mine"), ("algorithm", "RS256")] {
+        let pointer = format!("/{member}");
+        let answer = api
+            .create(json!({"public_key": several, member: value}))
+            .await;
+        assert_blames(&answer, "not_a_single_key", &pointer);
+        let path = format!("{}/rotate", api.a1());
+        let answer = api
+            .post(&path, json!({"public_key": several, member: value}))
+            .await;
+        assert_blames(&answer, "not_a_single_key", &pointer);
+        let waiting = json!({"public_key": crate::support::fresh_key(), "as_next": true});
+        assert_eq!(api.post(&path, waiting).await.status, 200);
+        let answer = api.post(&path, json!({member: value})).await;
+        assert_blames(&answer, "not_a_single_key", &pointer);
+    }
+    let single = json!({"keys": [jwk("rsa_jwk")]});
+    let answer = api
+        .create(json!({"public_key": single, "kid": "mine", "algorithm": "PS256"}))
+        .await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let key = &answer.json()["keys"][0];
+    assert_eq!(
+        (&key["kid"], &key["algorithm"]),
+        (&json!("mine"), &json!("PS256"))
+    );
 }
 
 #[tokio::test]

@@ -129,6 +129,78 @@ async fn a_private_key_in_the_wrong_member_is_not_repeated_either() {
     }
 }
 
+/// The base64 of a private key that has armour, or is nothing but base64.
+fn bare(text: &str) -> Option<String> {
+    let lines = text.lines().filter(|line| {
+        !line.starts_with("-----") && !line.contains(':') && !line.trim().is_empty()
+    });
+    let joined: String = lines.collect();
+    let is_base64 = |octet: u8| octet.is_ascii_alphanumeric() || b"+/=".contains(&octet);
+    (joined.len() > 48 && joined.starts_with('M') && joined.bytes().all(is_base64))
+        .then_some(joined)
+}
+
+/// An Ed25519 key in PKCS#8 is 64 characters of base64, and fits wherever a name does.
+const SHORT: &str = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g";
+
+/// Requests that carry a text in each place where people write one: path and body.
+fn everywhere(tenant: &str, text: &str) -> Vec<(String, Value)> {
+    let organization = format!("/api/v1/organizations/{tenant}");
+    let mut requests = Vec::new();
+    for member in [
+        "name",
+        "owner",
+        "notes",
+        "verifier_issuer",
+        "verifier_subject",
+        "verifier_audience",
+        "signer_issuer",
+        "signer_audience",
+        "kid",
+    ] {
+        let body = json!({"public_key": crate::support::fresh_key(), member: text});
+        requests.push((format!("{organization}/configurations"), body));
+    }
+    for (member, list) in [
+        ("copied_claims", json!([text])),
+        ("permission_groups", json!([text])),
+    ] {
+        let body = json!({"public_key": crate::support::fresh_key(), member: list});
+        requests.push((format!("{organization}/configurations"), body));
+    }
+    let body = json!({"name": text});
+    requests.push(("/api/v1/organizations".to_owned(), body));
+    requests.push((format!("{organization}/suspend"), json!({"reason": text})));
+    let body = json!({"name": text, "scope": "platform", "role": "auditor"});
+    requests.push(("/api/v1/api-tokens".to_owned(), body));
+    let body = json!({"jti": text, "expires_at": "2027-01-15T09:00:00Z"});
+    requests.push((format!("{organization}/tokens/revoke"), body));
+    requests
+}
+
+#[tokio::test]
+async fn k6_a_private_key_in_bare_base64_is_refused_in_every_member() {
+    let api = Api::start().await;
+    let tenant = api.world.acme.id.to_string();
+    let mut keys: Vec<String> = private().filter_map(|(_, text, _)| bare(text)).collect();
+    assert!(keys.len() >= 3, "{} keys in bare base64", keys.len());
+    keys.push(SHORT.to_owned());
+    for key in keys {
+        for (path, body) in everywhere(&tenant, &key) {
+            let answer = api.post(&path, body.clone()).await;
+            assert_eq!(answer.status, 422, "{path} {body}: {}", answer.text());
+            assert!(
+                !answer.text().contains(&key[..40]),
+                "repeated: {}",
+                answer.text()
+            );
+        }
+        let request = api.ask("POST", format!("{}/suspend", api.a1()));
+        let answer = request.key(&key).json(&json!({})).send().await;
+        assert_eq!(answer.status, 400, "{}", answer.text());
+    }
+}
+
 #[tokio::test]
 async fn o2_nothing_of_a_private_key_reaches_the_log_or_the_database_file() {
     log();
@@ -158,6 +230,19 @@ async fn o2_nothing_of_a_private_key_reaches_the_log_or_the_database_file() {
             }
         }
     }
+    let bare: Vec<String> = private().filter_map(|(_, text, _)| bare(text)).collect();
+    for key in bare.iter().map(String::as_str).chain([SHORT]) {
+        for (path, body) in everywhere(&tenant, key) {
+            let request = axum::http::Request::post(path)
+                .header("authorization", format!("Bearer {}", token.secret.reveal()))
+                .header("content-type", "application/json")
+                .body(axum::body::Body::from(body.to_string()))
+                .unwrap();
+            let response = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), 422);
+            drop(response.into_body().collect().await.unwrap());
+        }
+    }
     assert!(
         logged("keys/preview"),
         "the requests themselves are logged, so the log is the right one"
@@ -174,9 +259,14 @@ async fn o2_nothing_of_a_private_key_reaches_the_log_or_the_database_file() {
         for (name, _, canary) in private() {
             assert!(!contains(&octets, canary), "{name} is stored");
         }
+        assert!(
+            !contains(&octets, &SHORT[20..]),
+            "a key in bare base64 is stored"
+        );
     }
     assert!(searched > 50_000, "the database has {searched} octets only");
     assert!(!logged(token.secret.reveal()), "an API token is logged");
+    assert!(!logged(&SHORT[20..]), "a key in bare base64 is logged");
     for (name, _, canary) in private() {
         assert!(!logged(canary), "{name} is logged");
     }

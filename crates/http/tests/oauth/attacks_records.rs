@@ -1,11 +1,13 @@
 //! Part 3, attack 19: somebody writes into the database past the program.
 
-use countersign_domain::api_tokens::ApiRole;
+use axum::http::Method;
+use countersign_domain::api_tokens::{ApiRole, ApiTokenSecret};
+use countersign_domain::ids::ApiTokenId;
 use countersign_service::StatusChange;
 use countersign_store::Arg;
-use countersign_testkit::{Client, TestKey, World};
+use countersign_testkit::{Assertion, Client, TestKey, Upgraded, World};
 
-use crate::support::assert_verdict;
+use crate::support::{assert_verdict, eventually};
 
 /// The client gets no token, and everybody else does.
 async fn assert_only_refused(world: &World, refused: &Client) {
@@ -167,4 +169,212 @@ async fn attack_19_a_tampered_issuance_record_makes_its_token_inactive() {
     assert_eq!(world.server.database().tamper(sql, Vec::new()).await, 1);
     let answer = world.server.introspect(&world.acme, &program, &token).await;
     assert_eq!(answer.text(), r#"{"active":false}"#);
+}
+
+/// All columns at once: the row is one that this program wrote, and it is not the newest.
+#[tokio::test]
+async fn attack_19_a_whole_older_row_put_back_is_refused() {
+    let mut world = World::start().await;
+    let own = world.a1.clone();
+    put_back_after(&world, &own, StatusChange::Suspend).await;
+    world = world.restarted().await;
+    assert_only_refused(&world, &own).await;
+}
+
+/// With its newer versions taken away the row fits. What was applied no longer adds up, and nobody can say what is
+/// missing: the organization is not served.
+#[tokio::test]
+async fn attack_19_an_older_row_without_its_newer_versions_ends_the_service_of_its_organization() {
+    let mut world = World::start().await;
+    let own = world.a1.clone();
+    put_back_after(&world, &own, StatusChange::Suspend).await;
+    let args = vec![Arg::from(own.id.to_string())];
+    let sql = "DELETE FROM versions WHERE target = $1 AND version = 2";
+    assert_eq!(world.server.database().tamper(sql, args).await, 1);
+    world = world.restarted().await;
+    for client in [&world.a1, &world.a2] {
+        let assertion = world.assertion_of(client).sign();
+        let answer = world.server.token(&client.tenant, &assertion).await;
+        assert_verdict(&answer, 503, "temporarily_unavailable");
+    }
+    let bob = world.assertion_of(&world.b1).sign();
+    assert_eq!(world.server.token(&world.bob, &bob).await.status, 200);
+}
+
+/// Keeps the row of a configuration, changes it, and puts the whole row back.
+async fn put_back_after(world: &World, own: &Client, change: StatusChange) {
+    let database = world.server.database();
+    let keep = "CREATE TABLE kept AS SELECT * FROM configurations";
+    database.tamper(keep, Vec::new()).await;
+    world.server.change_status(own, change).await;
+    let args = || vec![Arg::from(own.id.to_string())];
+    let delete = "DELETE FROM configurations WHERE id = $1";
+    assert_eq!(database.tamper(delete, args()).await, 1);
+    let insert = "INSERT INTO configurations SELECT * FROM kept WHERE id = $1";
+    assert_eq!(database.tamper(insert, args()).await, 1);
+}
+
+#[tokio::test]
+async fn attack_19_an_api_token_written_by_hand_is_nobodys() {
+    let world = World::start().await;
+    let real = world
+        .server
+        .api_token(Some(&world.acme), ApiRole::Auditor)
+        .await;
+    let forged = ApiTokenSecret::generate();
+    let insert =
+        "INSERT INTO api_tokens (id, digest, name, tenant_id, role, created_at, expires_at, mac)
+                  SELECT $1, $2, name, NULL, 'admin', created_at, expires_at, mac FROM api_tokens";
+    let args = vec![
+        Arg::from(ApiTokenId::from_random([7; 16]).to_string()),
+        Arg::from(forged.digest().to_string()),
+    ];
+    assert_eq!(world.server.database().tamper(insert, args).await, 1);
+    let ask = async |token: &str| {
+        let path = format!("/api/v1/organizations/{}", world.acme.id);
+        world
+            .server
+            .api(Method::GET, &path, token, None)
+            .await
+            .status
+    };
+    assert_eq!(ask(forged.reveal()).await, 401);
+    assert_eq!(ask(&real).await, 200);
+    let raise = "UPDATE api_tokens SET role = 'admin', tenant_id = NULL";
+    assert_eq!(world.server.database().tamper(raise, Vec::new()).await, 2);
+    let world = world.restarted().await;
+    let path = format!("/api/v1/organizations/{}", world.acme.id);
+    let answer = world.server.api(Method::GET, &path, &real, None).await;
+    assert_eq!(answer.status, 401);
+}
+
+#[tokio::test]
+async fn attack_19_a_signing_key_written_by_hand_is_not_published() {
+    let mut world = World::start().await;
+    let thief = TestKey::es256();
+    let insert = "INSERT INTO signing_keys (tenant_id, kid, algorithm, state, since, public_key, created_at, mac)
+                  SELECT tenant_id, $1, algorithm, 'next', since, $2, created_at, mac FROM signing_keys
+                  WHERE tenant_id = $3";
+    let args = vec![
+        Arg::from(thief.thumbprint()),
+        Arg::from(thief.public_key()),
+        Arg::from(world.acme.id.to_string()),
+    ];
+    assert_eq!(world.server.database().tamper(insert, args).await, 1);
+    world = world.restarted().await;
+    let keys = world.server.get(&world.acme.path("jwks")).await;
+    assert!(
+        !keys.text().contains(&thief.thumbprint()),
+        "{}",
+        keys.text()
+    );
+    assert_ne!(keys.status, 200);
+    let bob = world.assertion_of(&world.b1).sign();
+    assert_eq!(world.server.token(&world.bob, &bob).await.status, 200);
+}
+
+/// A change of an organization whose rows cannot be believed does not hold up the changes of others.
+#[tokio::test]
+async fn attack_19_a_forged_row_holds_up_no_other_organization() {
+    let world = World::start().await;
+    let assertion = world.assertion().sign();
+    assert_eq!(
+        world.server.token(&world.acme, &assertion).await.status,
+        200
+    );
+    let second = world.server.second_node().await;
+    for client in [&world.a1, &world.b1] {
+        let assertion = world.assertion_of(client).sign();
+        assert_eq!(second.token(&client.tenant, &assertion).await.status, 200);
+    }
+    let sql =
+        "UPDATE organizations SET state = replace(state, 'Acme', 'Evil') WHERE tenant_id = $1";
+    let args = vec![Arg::from(world.acme.id.to_string())];
+    assert_eq!(world.server.database().tamper(sql, args).await, 1);
+    let mut transaction = world.server.store().database().write().await.unwrap();
+    let forward = "UPDATE feed_head SET position = position + 1";
+    transaction.execute(forward, Vec::new()).await.unwrap();
+    let announce = "INSERT INTO feed (position, tenant_id, topic, subject, at)
+                    SELECT position, $1, 'organization', $1, 2000000000 FROM feed_head";
+    let args = vec![Arg::from(world.acme.id.to_string())];
+    transaction.execute(announce, args).await.unwrap();
+    transaction.commit().await.unwrap();
+    world
+        .server
+        .change_status(&world.b1, StatusChange::Suspend)
+        .await;
+    eventually(async || {
+        let bob = world.assertion_of(&world.b1).sign();
+        second.token(&world.bob, &bob).await.status == 401
+    })
+    .await;
+    let acme = second.token(&world.acme, world.assertion().sign()).await;
+    assert_verdict(&acme, 503, "temporarily_unavailable");
+}
+
+#[tokio::test]
+async fn an_instance_of_an_older_version_goes_on_after_the_upgrade() {
+    let mut upgraded = Upgraded::start().await;
+    for _ in 0..2 {
+        let server = &upgraded.server;
+        let assertion = Assertion::new(&upgraded.client, server.now()).sign();
+        let answer = server.token(&upgraded.client.tenant, assertion).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let tenant = upgraded.client.tenant.id;
+        for (path, token) in [
+            ("/api/v1/instance".to_owned(), &upgraded.platform_token),
+            (
+                format!("/api/v1/organizations/{tenant}/configurations"),
+                &upgraded.organization_token,
+            ),
+        ] {
+            let answer = server.api(Method::GET, &path, token, None).await;
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        }
+        server
+            .change_status(&upgraded.client, StatusChange::Suspend)
+            .await;
+        server
+            .change_status(&upgraded.client, StatusChange::Restore)
+            .await;
+        upgraded = upgraded.restarted().await;
+        upgraded.server.clock.advance(2);
+    }
+}
+
+/// Rows are taken over once. Whoever writes one without a digest afterwards waits in vain for the next start, also when
+/// the fact that says so is taken away or made up.
+#[tokio::test]
+async fn attack_19_no_row_is_taken_over_after_the_upgrade() {
+    let mut upgraded = Upgraded::start().await;
+    let forged = ApiTokenSecret::generate();
+    let insert = "INSERT INTO api_tokens (id, digest, name, role, created_at, expires_at)
+                  VALUES ($1, $2, 'n', 'admin', 0, 4000000000)";
+    let args = vec![
+        Arg::from(ApiTokenId::from_random([7; 16]).to_string()),
+        Arg::from(forged.digest().to_string()),
+    ];
+    upgraded.server.database().tamper(insert, args).await;
+    for forget in [
+        "SELECT 1",
+        "DELETE FROM instance WHERE name = 'master_key_check'",
+    ] {
+        upgraded.server.database().tamper(forget, Vec::new()).await;
+        upgraded = upgraded.restarted().await;
+        let answer = upgraded
+            .server
+            .api(Method::GET, "/api/v1/instance", forged.reveal(), None)
+            .await;
+        assert_eq!(answer.status, 401, "{forget}");
+        let answer = upgraded
+            .server
+            .api(
+                Method::GET,
+                "/api/v1/instance",
+                &upgraded.platform_token,
+                None,
+            )
+            .await;
+        assert_eq!(answer.status, 200, "{forget}");
+    }
 }

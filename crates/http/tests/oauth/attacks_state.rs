@@ -4,14 +4,14 @@ use axum::http::Method;
 use countersign_domain::api_tokens::ApiRole;
 use countersign_domain::configurations::ConfigurationEdit;
 use countersign_domain::time::UnixTime;
-use countersign_service::{Caller, RotateSigningKeys, StatusChange};
+use countersign_service::{Caller, RotateSigningKeys, StatusChange, new_correlation_id};
 use countersign_testkit::{
     DatabaseKind, MIDNIGHT, NOW, NewClient, Setup, StolenKey, TestKey, World, postgres_url,
 };
 use serde_json::json;
 
 use crate::introspection_state::forged_claims;
-use crate::support::{assert_refused, assert_verdict};
+use crate::support::{assert_refused, assert_verdict, eventually};
 use crate::token_replay::{assert_one_token, post_at_once};
 
 const INACTIVE: &str = r#"{"active":false}"#;
@@ -53,6 +53,47 @@ async fn attack_07_two_nodes_on_one_database_issue_one_token() {
     tokio::time::sleep(bound).await;
     let answer = other.token(&world.acme, world.assertion().sign()).await;
     assert_verdict(&answer, 401, "invalid_client");
+}
+
+/// A node that was cut off for longer than changes are announced has missed some of them for good. It notices, and knows
+/// nothing of what it knew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn attack_08_a_node_that_was_away_for_too_long_loads_everything_anew() {
+    let kinds = match postgres_url() {
+        Some(_) => vec![DatabaseKind::Sqlite, DatabaseKind::Postgres],
+        None => vec![DatabaseKind::Sqlite],
+    };
+    for database in kinds {
+        let world = World::with(Setup {
+            database,
+            ..Setup::default()
+        })
+        .await;
+        let other = world.server.second_node().await;
+        let program = world
+            .server
+            .api_token(Some(&world.acme), ApiRole::Introspector)
+            .await;
+        let token = other.token(&world.acme, world.assertion().sign()).await;
+        let (jti, token) = (token.claims()["jti"].clone(), token.access_token());
+        let seen = other.introspect(&world.acme, &program, &token).await;
+        assert_ne!(seen.text(), INACTIVE);
+        // Revoked and forgotten in one transaction: no node ever finds the announcement.
+        let now = UnixTime::from_seconds(world.server.now());
+        let mut unit = world.server.store().write().await.unwrap();
+        unit.revoke_token(world.acme.id, jti.as_str().unwrap(), now.plus(600), now)
+            .await
+            .unwrap();
+        unit.forget_feed(now.plus(1)).await.unwrap();
+        unit.commit().await.unwrap();
+        eventually(async || {
+            let seen = other.introspect(&world.acme, &program, &token).await;
+            seen.text() == INACTIVE
+        })
+        .await;
+        let fresh = other.token(&world.acme, world.assertion().sign()).await;
+        assert_eq!(fresh.status, 200, "{}", fresh.text());
+    }
 }
 
 /// A way to end trust in the first client of a world.
@@ -251,7 +292,10 @@ async fn attack_20_what_was_signed_before_a_restore_may_have_been_used_and_is_re
     let (world, before) = restored().await;
     let restored_at = world.server.now();
     let service = world.server.service();
-    service.confirm_restore(&Caller::operator()).await.unwrap();
+    service
+        .confirm_restore(&Caller::operator(), new_correlation_id())
+        .await
+        .unwrap();
     for old in &before {
         let answer = world.server.grant(&world.acme, old).await;
         assert_eq!(

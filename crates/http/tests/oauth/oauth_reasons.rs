@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use countersign_domain::assertion::{Check, Reason};
 use countersign_domain::configurations::{AuthType, ConfigurationEdit};
 use countersign_domain::time::UnixTime;
-use countersign_service::{Caller, StatusChange};
+use countersign_service::{Caller, StatusChange, new_correlation_id};
 use countersign_testkit::{
     Answer, Assertion, JWT_BEARER, MIDNIGHT, NOW, NewClient, PRIVATE_KEY_JWT, TestKey, World,
 };
@@ -64,7 +64,10 @@ async fn stage(reason: Reason) -> World {
             server.mark_restored().await;
             let world = world.restarted().await;
             let service = world.server.service();
-            service.confirm_restore(&Caller::operator()).await.unwrap();
+            service
+                .confirm_restore(&Caller::operator(), new_correlation_id())
+                .await
+                .unwrap();
             return world;
         }
         Reason::ConfigurationDeactivated => {

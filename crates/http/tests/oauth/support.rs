@@ -1,5 +1,7 @@
 //! What the tests of this folder say in one word.
 
+use std::time::Duration;
+
 use countersign_testkit::{Answer, Assertion, Tenant, World};
 
 /// The answer to a caller whose signature has not verified, as `client_assertion` and as `assertion`.
@@ -63,4 +65,15 @@ pub(crate) async fn assert_refused_as(world: &World, assertion: &Assertion, reas
         assert_verdict(answer, status, error);
         assert_recorded(world, &world.acme, answer, reason).await;
     }
+}
+
+/// Looks again and again, for as long as work in the background may take.
+pub(crate) async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
+    let looking = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(10), looking).await;
+    assert!(waited.is_ok(), "what was waited for has not happened");
 }

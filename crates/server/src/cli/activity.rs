@@ -1,4 +1,4 @@
-//! `countersign activity`: what happened in an organization.
+//! `countersign activity`: what happened in an organization, or on the platform.
 
 use clap::Args;
 
@@ -20,6 +20,9 @@ pub(crate) struct ActivityArgs {
     /// Which organization.
     #[command(flatten)]
     organization: InOrganization,
+    /// What happened on the platform itself: API tokens of the platform, restores
+    #[arg(long, conflicts_with = "org")]
+    platform: bool,
     /// Only what belongs to this answer of the server
     #[arg(long, value_name = "ID")]
     correlation_id: Option<String>,
@@ -41,11 +44,15 @@ const COLUMNS: &[Column] = &[
 
 pub(super) fn run(args: &ActivityArgs) -> Result<Answer, Failure> {
     let client = args.connection.open()?;
-    let tenant = lookup::organization(&client, args.organization.org.as_deref())?;
+    let place = if args.platform {
+        path(&["activity"])
+    } else {
+        let tenant = lookup::organization(&client, args.organization.org.as_deref())?;
+        path(&["organizations", &tenant, "activity"])
+    };
     let mut query = args.page.query();
     query.extend(args.correlation_id.clone().map(|id| ("correlation_id", id)));
     query.extend(args.kind.clone().map(|kind| ("kind", kind)));
-    let place = path(&["organizations", &tenant, "activity"]);
     let answer = client.get(&with_query(&place, &query))?;
     let text = match answer["items"].as_array().map(Vec::as_slice) {
         // One answer of the server was asked for: all of it.
@@ -70,6 +77,7 @@ mod tests {
             organization: InOrganization {
                 org: Some("tn-1".to_owned()),
             },
+            platform: false,
             correlation_id: correlation_id.map(str::to_owned),
             kind: Some("token.refused".to_owned()),
             page: Page {

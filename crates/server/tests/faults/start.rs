@@ -111,3 +111,37 @@ fn a_database_of_a_newer_program_is_refused_in_words() {
         "{words}"
     );
 }
+
+/// `backup` and `doctor` look at the database of an older server and leave it as it is.
+#[test]
+fn a_database_of_an_older_program_is_looked_at_and_not_touched() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    Plan::new(&data).start().kill();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let url = countersign_store::DatabaseUrl::Sqlite(data.join("countersign.db"));
+    runtime.block_on(async {
+        let database = countersign_store::Database::open(&url).await.unwrap();
+        let mut tx = database.write().await.unwrap();
+        let forget = "DELETE FROM schema_migrations WHERE version > 2";
+        tx.execute(forget, vec![]).await.unwrap();
+        tx.commit().await.unwrap();
+        database.close().await;
+    });
+    let file = directory.path().join("backup");
+    let (folder, name) = (data.to_str().unwrap(), file.to_str().unwrap());
+    let (done, _, words) = run(&["backup", name, "--data", folder]);
+    assert!(!done && words.contains("countersign migrate"), "{words}");
+    assert!(!file.exists(), "an empty backup is worse than none");
+    let (done, findings, _) = run(&["doctor", "--data", folder]);
+    assert!(
+        !done && findings.contains("problem  database") && findings.contains("schema version 2"),
+        "{findings}"
+    );
+    let still = runtime.block_on(countersign_store::Database::open_as_it_is(&url));
+    let still = still.err().unwrap();
+    assert!(still.to_string().contains("schema version 2"), "{still}");
+}

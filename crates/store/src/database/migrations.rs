@@ -13,7 +13,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         version: 1,
         sqlite: include_str!("../../migrations/0001_core.sql"),
@@ -23,6 +23,11 @@ const MIGRATIONS: [Migration; 2] = [
         version: 2,
         sqlite: include_str!("../../migrations/0002_ledger.sqlite.sql"),
         postgres: include_str!("../../migrations/0002_ledger.postgres.sql"),
+    },
+    Migration {
+        version: 3,
+        sqlite: include_str!("../../migrations/0003_row_digests.sql"),
+        postgres: include_str!("../../migrations/0003_row_digests.sql"),
     },
 ];
 
@@ -47,6 +52,43 @@ pub(super) async fn run(database: &Database) -> Result<(), StoreError> {
         tx.fetch_all(LOCK, args![]).await?;
     }
     tx.execute(CREATE_LOG, args![]).await?;
+    let done = check(&mut tx).await?;
+    for migration in MIGRATIONS.iter().skip(done) {
+        let script = tx_text(migration, &tx);
+        execute_script(&mut tx, script).await?;
+        tx.execute(
+            "INSERT INTO schema_migrations (version, checksum) VALUES ($1, $2)",
+            args![migration.version, fingerprint(migration, &tx)],
+        )
+        .await?;
+    }
+    tx.commit().await
+}
+
+/// Looks whether the schema is that of this program, and changes nothing.
+pub(super) async fn require(database: &Database) -> Result<(), StoreError> {
+    let mut tx = database.read().await?;
+    let log = tx.dialect(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'",
+        "SELECT to_regclass('schema_migrations')::text AS name",
+    );
+    let row = tx.fetch_optional(log, args![]).await?;
+    let exists = match row {
+        Some(row) => row.opt_text("name")?.is_some(),
+        None => false,
+    };
+    let done = if exists { check(&mut tx).await? } else { 0 };
+    match MIGRATIONS.get(done) {
+        None => Ok(()),
+        Some(missing) => Err(StoreError::DatabaseIsOlder {
+            found: missing.version - 1,
+            known: SCHEMA_VERSION,
+        }),
+    }
+}
+
+/// How many of the migrations have run; each must be the one of this program.
+async fn check(tx: &mut Transaction) -> Result<usize, StoreError> {
     let rows = tx
         .fetch_all(
             "SELECT version, checksum FROM schema_migrations ORDER BY version",
@@ -64,20 +106,11 @@ pub(super) async fn run(database: &Database) -> Result<(), StoreError> {
                 known: SCHEMA_VERSION,
             });
         };
-        if checksum != fingerprint(known, &tx) {
+        if checksum != fingerprint(known, tx) {
             return Err(StoreError::MigrationChanged(version));
         }
     }
-    for migration in MIGRATIONS.iter().skip(rows.len()) {
-        let script = tx_text(migration, &tx);
-        execute_script(&mut tx, script).await?;
-        tx.execute(
-            "INSERT INTO schema_migrations (version, checksum) VALUES ($1, $2)",
-            args![migration.version, fingerprint(migration, &tx)],
-        )
-        .await?;
-    }
-    tx.commit().await
+    Ok(rows.len())
 }
 
 fn tx_text(migration: &Migration, tx: &Transaction) -> &'static str {

@@ -79,7 +79,24 @@ impl Database {
     /// # Errors
     /// When it cannot be reached, is newer than this program, or has a migration that this program does not know.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        let database = match url {
+        let database = Self::connect(url, true).await?;
+        migrations::run(&database).await?;
+        Ok(database)
+    }
+
+    /// Opens a database that exists, beside the server that may be using it, and changes nothing: neither its schema
+    /// nor anything else.
+    ///
+    /// # Errors
+    /// [`StoreError::DatabaseIsOlder`] when its schema is not up to date; otherwise as [`Database::open`].
+    pub async fn open_as_it_is(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        let database = Self::connect(url, false).await?;
+        migrations::require(&database).await?;
+        Ok(database)
+    }
+
+    async fn connect(url: &DatabaseUrl, create: bool) -> Result<Self, StoreError> {
+        Ok(match url {
             DatabaseUrl::Postgres(options) => {
                 let pool = PgPoolOptions::new()
                     .max_connections(CONNECTIONS)
@@ -87,7 +104,8 @@ impl Database {
                 Self::Postgres(pool.connect_with((**options).clone()).await?)
             }
             DatabaseUrl::Sqlite(path) => {
-                open_sqlite(SqliteConnectOptions::new().filename(path)).await?
+                let options = SqliteConnectOptions::new().filename(path);
+                open_sqlite(options.create_if_missing(create)).await?
             }
             DatabaseUrl::SqliteInMemory => {
                 let options = SqliteConnectOptions::new().in_memory(true);
@@ -100,9 +118,7 @@ impl Database {
                     writer,
                 }
             }
-        };
-        migrations::run(&database).await?;
-        Ok(database)
+        })
     }
 
     /// Begins a transaction that may write. On PostgreSQL it is serializable; on SQLite it holds the write lock.
@@ -179,7 +195,6 @@ pub(crate) async fn replace_read_only(writer: &SqlitePool, error: &sqlx::Error) 
 async fn open_sqlite(options: SqliteConnectOptions) -> Result<Database, StoreError> {
     // FULL: a committed row survives a power cut. NORMAL loses it (measured), and with it a used assertion.
     let options = options
-        .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)

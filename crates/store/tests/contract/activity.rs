@@ -8,7 +8,7 @@ use crate::world::{NOW, World, all};
 
 fn entry(tenant_id: TenantId, kind: &str, correlation_id: &str) -> ActivityEntry {
     ActivityEntry {
-        tenant_id,
+        tenant_id: Some(tenant_id),
         at: NOW,
         kind: kind.to_owned(),
         correlation_id: correlation_id.to_owned(),
@@ -66,6 +66,20 @@ on_both_databases! {
         assert_eq!(count(None, Some("token.refused")).await, 2);
         assert_eq!(count(Some("co-a"), Some("token.refused")).await, 1);
         assert_eq!(count(Some("co-c"), None).await, 0);
+    }
+
+    /// The platform has an activity of its own: it shows nothing of an organization, and no organization sees it.
+    async fn the_platform_has_an_activity_of_its_own(world: World) {
+        let tenant_id = TenantId::from_random([1; 16]);
+        let of_platform = ActivityEntry { tenant_id: None, ..entry(tenant_id, "instance.restored", "co-p") };
+        let of_organization = entry(tenant_id, "change.applied", "co-o");
+        record(&world, &[of_platform.clone(), of_organization.clone()]).await;
+        let mut unit = world.read().await;
+        let filter = ActivityFilter::default();
+        for (place, expected) in [(None, of_platform), (Some(tenant_id), of_organization)] {
+            let found = unit.activity(place, &filter, &all()).await.unwrap();
+            assert_eq!(found.into_iter().map(|recorded| recorded.entry).collect::<Vec<_>>(), [expected]);
+        }
     }
 
     /// A flood of refusals costs refusals of that organization only, the oldest first.

@@ -57,8 +57,8 @@ on_both_databases! {
         let token = token(ApiScope::Platform);
         let digest = insert(&world, &token).await.digest();
         let mut unit = world.write().await;
-        assert!(unit.revoke_api_token(None, token.id, NOW).await.unwrap());
-        assert!(!unit.revoke_api_token(None, token.id, NOW).await.unwrap());
+        assert_eq!(unit.revoke_api_token(None, token.id, NOW).await.unwrap(), Some(ApiScope::Platform));
+        assert_eq!(unit.revoke_api_token(None, token.id, NOW).await.unwrap(), None);
         assert!(unit.api_token_by_digest(digest, NOW).await.unwrap().is_none());
         assert!(unit.api_tokens(None, &all()).await.unwrap().is_empty());
     }
@@ -98,6 +98,57 @@ on_both_databases! {
         let mut unit = world.write().await;
         let refused = unit.insert_api_token(&token(ApiScope::Platform), secret.digest()).await;
         assert!(matches!(refused, Err(StoreError::Taken(_))));
+    }
+
+    /// Whoever writes to the database makes no API token, and none more powerful.
+    async fn a_row_written_by_hand_is_not_believed(world: World) {
+        let tenant_id = TenantId::from_random([1; 16]);
+        let secret = insert(&world, &token(ApiScope::Organization(tenant_id))).await;
+        let other = insert(&world, &token(ApiScope::Platform)).await;
+        world.leaked("CREATE TABLE kept AS SELECT * FROM api_tokens".to_owned()).await;
+        let forged = ApiTokenSecret::generate();
+        let mine = secret.digest();
+        for (edit, looked_up) in [
+            (format!("UPDATE api_tokens SET tenant_id = NULL WHERE digest = '{mine}'"), mine),
+            (format!("UPDATE api_tokens SET tenant_id = '' WHERE digest = '{mine}'"), mine),
+            (format!("UPDATE api_tokens SET role = 'auditor' WHERE digest = '{mine}'"), mine),
+            (format!("UPDATE api_tokens SET name = 'another' WHERE digest = '{mine}'"), mine),
+            (format!("UPDATE api_tokens SET expires_at = expires_at + 1 WHERE digest = '{mine}'"), mine),
+            (format!("UPDATE api_tokens SET created_at = created_at + 1 WHERE digest = '{mine}'"), mine),
+            (format!("UPDATE api_tokens SET mac = NULL WHERE digest = '{mine}'"), mine),
+            (format!("UPDATE api_tokens SET mac = (SELECT mac FROM kept WHERE digest = '{}') WHERE digest = '{mine}'",
+                other.digest()), mine),
+            (format!("UPDATE api_tokens SET digest = '{}' WHERE digest = '{mine}'", forged.digest()), forged.digest()),
+            (format!("INSERT INTO api_tokens (id, digest, name, role, created_at, expires_at, mac)
+                SELECT 'at-00000000-0000-4000-8000-000000000000', '{}', name, role, created_at, expires_at, mac
+                FROM kept WHERE tenant_id IS NULL", forged.digest()), forged.digest()),
+        ] {
+            world.leaked(edit.clone()).await;
+            let mut unit = world.read().await;
+            let read = unit.api_token_by_digest(looked_up, NOW).await;
+            assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{edit}: {read:?}");
+            assert!(unit.api_tokens(None, &all()).await.is_err(), "{edit}");
+            assert!(unit.api_token_by_digest(other.digest(), NOW).await.unwrap().is_some(), "{edit}");
+            drop(unit);
+            world.leaked("DELETE FROM api_tokens".to_owned()).await;
+            world.leaked("INSERT INTO api_tokens SELECT * FROM kept".to_owned()).await;
+        }
+        assert!(world.read().await.api_token_by_digest(mine, NOW).await.unwrap().is_some());
+    }
+
+    /// A revocation erases the digest of the row: without it, setting the date back buys nothing.
+    async fn a_revocation_cannot_be_taken_back_by_hand(world: World) {
+        let (one, two) = (token(ApiScope::Platform), token(ApiScope::Platform));
+        let digests = [insert(&world, &one).await.digest(), insert(&world, &two).await.digest()];
+        let mut unit = world.write().await;
+        assert!(unit.revoke_api_token(None, one.id, NOW).await.unwrap().is_some());
+        assert_eq!(unit.revoke_all_api_tokens(NOW).await.unwrap(), 1);
+        unit.commit().await.unwrap();
+        world.leaked("UPDATE api_tokens SET revoked_at = NULL".to_owned()).await;
+        for digest in digests {
+            let read = world.read().await.api_token_by_digest(digest, NOW).await;
+            assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{read:?}");
+        }
     }
 
     async fn an_impossible_row_is_an_error_not_an_absence(world: World) {

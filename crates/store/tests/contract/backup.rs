@@ -1,11 +1,12 @@
 //! Backup and restore: all of it or nothing, between the same and different databases.
 
+use countersign_crypto::{MasterKey, sha256};
 use countersign_domain::api_tokens::ApiScope;
 use countersign_domain::change::ChangeKind;
 use countersign_domain::ids::{ConfigurationId, TenantId};
 use countersign_domain::signing_keys::SigningKeyState;
 use countersign_store::{
-    ActivityEntry, ActivityFilter, BackupSummary, StoreError, read_backup, write_backup,
+    ActivityEntry, ActivityFilter, BackupSummary, Store, StoreError, read_backup, write_backup,
 };
 
 use crate::world::{NOW, World, all, on_postgres, postgres_server, state_with_key};
@@ -46,7 +47,7 @@ async fn filled(world: &World) -> (TenantId, ConfigurationId) {
         .unwrap();
     for n in 0..3 {
         let entry = ActivityEntry {
-            tenant_id,
+            tenant_id: Some(tenant_id),
             at: NOW.plus(n),
             kind: "change.applied".to_owned(),
             correlation_id: format!("co-{n}"),
@@ -128,6 +129,23 @@ async fn round_trip(from: &World, to: &World) {
     }
 }
 
+/// The text with the checksum that it should have, as anybody can compute it.
+fn with_checksum(text: &str) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let mut footer: serde_json::Value = serde_json::from_str(&lines.pop().unwrap()).unwrap();
+    let mut digest = sha256(&[lines[0].as_bytes()]);
+    for line in &lines[1..] {
+        digest = sha256(&[digest.as_bytes(), line.as_bytes()]);
+    }
+    footer["sha256"] = digest.to_string().into();
+    footer["rows"] = (lines.len() - 1).into();
+    let (rows, sha256, mac) = (&footer["rows"], &footer["sha256"], &footer["mac"]);
+    lines.push(format!(
+        "{{\"rows\":{rows},\"sha256\":{sha256},\"mac\":{mac}}}"
+    ));
+    lines.join("\n") + "\n"
+}
+
 /// The rows of a backup; databases may order text differently, and the checksum covers the order.
 fn sorted(file: &[u8]) -> Vec<&str> {
     let mut lines: Vec<&str> = std::str::from_utf8(file).unwrap().lines().collect();
@@ -179,7 +197,8 @@ on_both_databases! {
         let edits = [
             text.replace("Acme Bank", "Evil Bank"),
             text.replace("\"role\":\"admin\"", "\"role\":\"auditor\""),
-            text.replace("countersign-backup-1", "countersign-backup-2"),
+            text.replace("countersign-backup-2", "countersign-backup-1"),
+            text.replace("countersign-backup-2", "countersign-backup-3"),
             text.replace("\"table\":\"activity\"", "\"table\":\"schema_migrations\""),
             without(1),
             without(lines.len() - 2),
@@ -195,9 +214,54 @@ on_both_databases! {
     }
 
     async fn a_backup_of_a_newer_program_is_refused(world: World) {
-        let newer = "{\"format\":\"countersign-backup-1\",\"schema\":999}\n";
+        let newer = "{\"format\":\"countersign-backup-2\",\"schema\":999,\"key\":\"\"}\n";
         let refused = restore(&world, newer.as_bytes()).await.unwrap_err();
         assert!(matches!(refused, StoreError::DatabaseIsNewer { found: 999, .. }), "{refused:?}");
+    }
+
+    /// The checksum is anybody's to compute; the keyed digest is not.
+    async fn a_backup_forged_with_a_right_checksum_is_refused(world: World) {
+        filled(&world).await;
+        let (file, _) = backup(&world).await;
+        let text = String::from_utf8(file).unwrap();
+        let to = World::sqlite().await;
+        assert_eq!(with_checksum(&text), text, "the checksum is computed as the program does");
+        let lines: Vec<&str> = text.lines().collect();
+        let fewer: Vec<&str> = lines.iter().copied().filter(|line| !line.contains("revoked_tokens")).collect();
+        for forged in [
+            text.replace("\"role\":\"admin\"", "\"role\":\"auditor\""),
+            text.replace("\"jti\":\"jti\"", "\"jti\":\"another\""),
+            fewer.join("\n") + "\n",
+        ] {
+            let forged = with_checksum(&forged);
+            assert_ne!(forged, text);
+            let refused = restore(&to, forged.as_bytes()).await.unwrap_err();
+            assert!(refused.to_string().contains("does not have the master key"), "{refused}");
+            assert_eq!(to.count("SELECT COUNT(*) AS count FROM change_requests").await, 0);
+        }
+    }
+
+    /// A backup belongs to the master key that it was made with, and says so before anything of it is read.
+    async fn another_master_key_restores_nothing(world: World) {
+        filled(&world).await;
+        let (file, _) = backup(&world).await;
+        let to = World::sqlite().await;
+        let other = Store::new(to.store.database().clone(), MasterKey::generate().mac_key("row"));
+        let mut unit = other.write().await.unwrap();
+        let refused = read_backup(&mut unit, &mut &file[..]).await.unwrap_err();
+        assert!(refused.to_string().contains("the master key is not the one"), "{refused}");
+        assert!(matches!(refused, StoreError::Backup(_)), "{refused:?}");
+    }
+
+    /// What an older version wrote says in words how it can be used.
+    async fn a_backup_of_an_older_program_is_refused_in_words(world: World) {
+        for older in [
+            "{\"format\":\"countersign-backup-1\",\"schema\":2}\n",
+            "{\"format\":\"countersign-backup-2\",\"schema\":2,\"key\":\"\"}\n",
+        ] {
+            let refused = restore(&world, older.as_bytes()).await.unwrap_err();
+            assert!(refused.to_string().contains("restore it with that version"), "{refused}");
+        }
     }
 
     async fn a_database_with_organizations_is_not_overwritten(world: World) {

@@ -1,7 +1,7 @@
 //! The feed: commit order, and no gap that a follower could step over.
 
 use countersign_domain::ids::TenantId;
-use countersign_store::{FeedEvent, Store, StoreError, Topic};
+use countersign_store::{FeedEvent, FeedPage, Store, StoreError, Topic};
 
 use crate::world::{NOW, World};
 
@@ -107,5 +107,33 @@ on_both_databases! {
         unit.commit().await.unwrap();
         announce(&world.store, tenant_id, "two").await;
         assert_eq!(world.read().await.feed_after(0, 10).await.unwrap()[0].position, 2);
+    }
+
+    /// A follower that was away for longer than events are kept is told, and so is one whose events were taken away.
+    async fn a_follower_is_told_of_events_that_are_gone(world: World) {
+        let tenant_id = TenantId::from_random([1; 16]);
+        for subject in ["one", "two", "three"] {
+            announce(&world.store, tenant_id, subject).await;
+        }
+        let follow = async |position, limit| {
+            world.read().await.follow_feed(position, limit).await.unwrap()
+        };
+        for (position, limit, found) in [(0, 10, 3), (1, 10, 2), (3, 10, 0), (0, 2, 2), (0, 3, 3)] {
+            let FeedPage::Events(events) = follow(position, limit).await else {
+                panic!("no event is gone after {position}");
+            };
+            assert_eq!(events.len(), found);
+        }
+        assert_eq!(follow(4, 10).await, FeedPage::Gap { position: 3 }, "the feed was put back");
+        world.leaked("DELETE FROM feed WHERE position = 2".to_owned()).await;
+        assert_eq!(follow(0, 10).await, FeedPage::Gap { position: 3 });
+        assert_eq!(follow(1, 10).await, FeedPage::Gap { position: 3 });
+        assert!(matches!(follow(2, 10).await, FeedPage::Events(events) if events.len() == 1));
+        let mut unit = world.write().await;
+        unit.forget_feed(NOW.plus(1)).await.unwrap();
+        unit.commit().await.unwrap();
+        assert_eq!(follow(0, 10).await, FeedPage::Gap { position: 3 });
+        assert_eq!(follow(2, 10).await, FeedPage::Gap { position: 3 });
+        assert_eq!(follow(3, 10).await, FeedPage::Events(Vec::new()));
     }
 }

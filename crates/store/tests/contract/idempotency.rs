@@ -56,6 +56,28 @@ on_both_databases! {
         assert!(unit.kept_answer(&key("at-1", "new"), NOW).await.unwrap().is_some());
     }
 
+    /// Nobody puts words into the mouth of the server.
+    async fn an_answer_written_by_hand_is_not_given(world: World) {
+        let mut unit = world.write().await;
+        unit.keep_answer(&key("at-1", "k"), 201, "first", NOW).await.unwrap();
+        unit.keep_answer(&key("at-2", "k"), 200, "other", NOW).await.unwrap();
+        unit.commit().await.unwrap();
+        world.leaked("CREATE TABLE kept AS SELECT * FROM idempotent_answers".to_owned()).await;
+        for edit in [
+            "body = 'forged'", "status = 200", "request_digest = 'd2'", "created_at = created_at + 1", "mac = NULL",
+            "mac = (SELECT k.mac FROM kept k WHERE k.caller = 'at-2')",
+        ] {
+            world.leaked(format!("UPDATE idempotent_answers SET {edit} WHERE caller = 'at-1'")).await;
+            let read = world.read().await.kept_answer(&key("at-1", "k"), NOW.plus(-1)).await;
+            assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{edit}: {read:?}");
+            world.leaked("DELETE FROM idempotent_answers".to_owned()).await;
+            world.leaked("INSERT INTO idempotent_answers SELECT * FROM kept".to_owned()).await;
+        }
+        world.leaked("UPDATE idempotent_answers SET caller = 'at-3' WHERE caller = 'at-2'".to_owned()).await;
+        let read = world.read().await.kept_answer(&key("at-3", "k"), NOW.plus(-1)).await;
+        assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{read:?}");
+    }
+
     /// The answer is kept exactly when the effect is.
     async fn a_dropped_transaction_keeps_no_answer(world: World) {
         let mut unit = world.write().await;

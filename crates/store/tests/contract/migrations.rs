@@ -16,6 +16,33 @@ on_both_databases! {
         assert!(world.read().await.organization(tenant_id).await.unwrap().is_some());
     }
 
+    /// Looking at a database of an older version, or at none, is told in words and changes nothing.
+    async fn looking_at_an_older_database_changes_nothing(world: World) {
+        let current = Database::open_as_it_is(&world.url).await.unwrap();
+        current.close().await;
+        crate::adoption::older(&world).await;
+        let refused = Database::open_as_it_is(&world.url).await.unwrap_err();
+        assert!(matches!(refused, StoreError::DatabaseIsOlder { found: 2, known: SCHEMA_VERSION }), "{refused:?}");
+        assert!(refused.to_string().contains("countersign migrate"), "{refused}");
+        assert_eq!(world.count("SELECT COUNT(*) AS count FROM schema_migrations").await, 2);
+        world.by_hand("DELETE FROM schema_migrations", vec![]).await.unwrap();
+        let refused = Database::open_as_it_is(&world.url).await.unwrap_err();
+        assert!(matches!(refused, StoreError::DatabaseIsOlder { found: 0, .. }), "{refused:?}");
+        world.leaked("DROP TABLE schema_migrations".to_owned()).await;
+        let refused = Database::open_as_it_is(&world.url).await.unwrap_err();
+        assert!(matches!(refused, StoreError::DatabaseIsOlder { found: 0, .. }), "{refused:?}");
+    }
+
+    async fn a_newer_or_changed_database_is_not_looked_at_either(world: World) {
+        let insert = "INSERT INTO schema_migrations (version, checksum) VALUES ($1, 'x')";
+        world.by_hand(insert, vec![Arg::Int(SCHEMA_VERSION + 1)]).await.unwrap();
+        let refused = Database::open_as_it_is(&world.url).await.unwrap_err();
+        assert!(matches!(refused, StoreError::DatabaseIsNewer { .. }), "{refused:?}");
+        world.by_hand("UPDATE schema_migrations SET checksum = 'y'", vec![]).await.unwrap();
+        let refused = Database::open_as_it_is(&world.url).await.unwrap_err();
+        assert!(matches!(refused, StoreError::MigrationChanged(1)), "{refused:?}");
+    }
+
     async fn a_changed_migration_is_refused(world: World) {
         let edit = "UPDATE schema_migrations SET checksum = $1 WHERE version = 1";
         world.by_hand(edit, vec![Arg::Text("00".repeat(32))]).await.unwrap();
@@ -36,15 +63,7 @@ on_both_databases! {
 
     /// Processes that start at the same time on an empty database migrate it once.
     async fn a_concurrent_start_migrates_once(world: World) {
-        for table in ["versions", "change_requests", "feed_head", "feed", "configurations", "organizations", "instance",
-            "registered_keys", "signing_keys", "api_tokens", "revoked_tokens", "idempotent_answers", "issuances",
-            "activity", "schema_migrations"] {
-            world.leaked(format!("DROP TABLE {table}")).await;
-        }
-        if world.is_postgres() {
-            world.leaked("DROP TABLE replay_keys".to_owned()).await;
-            world.leaked("DROP SEQUENCE issuance_ids".to_owned()).await;
-        }
+        world.drop_everything().await;
         let mut starts = Vec::new();
         for _ in 0..6 {
             let url = world.url.clone();
@@ -66,6 +85,7 @@ fn every_table_and_column_is_described() {
         include_str!("../../migrations/0001_core.sql"),
         include_str!("../../migrations/0002_ledger.sqlite.sql"),
         include_str!("../../migrations/0002_ledger.postgres.sql"),
+        include_str!("../../migrations/0003_row_digests.sql"),
     ];
     // Described together with the table or the object before it.
     let described = ["CREATE TABLE feed (", "CREATE TABLE issuances ("];
@@ -80,6 +100,11 @@ fn every_table_and_column_is_described() {
                     "{line} has no comment above it"
                 );
                 (inside, tables) = (true, tables + 1);
+            } else if line.starts_with("ALTER TABLE") {
+                assert!(
+                    lines[at.saturating_sub(1)].starts_with("--"),
+                    "{line} has no comment above it"
+                );
             } else if line.starts_with(')') {
                 inside = false;
             } else if inside
@@ -101,4 +126,16 @@ fn every_table_and_column_is_described() {
         tables >= 15 && columns >= 90,
         "{tables} tables, {columns} columns"
     );
+}
+
+/// Looking makes no database where there is none.
+#[test]
+fn looking_makes_no_database() {
+    crate::world::on_sqlite(|_| async {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("none.db");
+        let url = countersign_store::DatabaseUrl::Sqlite(file.clone());
+        assert!(Database::open_as_it_is(&url).await.is_err());
+        assert!(!file.exists());
+    });
 }

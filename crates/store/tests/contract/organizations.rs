@@ -67,6 +67,34 @@ on_both_databases! {
         }
     }
 
+    /// All columns of an older row, put back together, also with the newest version taken away.
+    async fn a_whole_older_row_is_not_believed(world: World) {
+        let tenant_id = world.organization().await;
+        let other = world.organization().await;
+        world.leaked("CREATE TABLE older AS SELECT * FROM organizations".to_owned()).await;
+        let mut unit = world.write().await;
+        let suspended = serde_json::to_value(organization_state("Acme Bank").suspend(NOW).unwrap()).unwrap();
+        let kind = ChangeKind::OrganizationSuspend;
+        apply(&mut unit, wish(tenant_id, kind, &tenant_id.to_string(), suspended)).await.unwrap();
+        unit.commit().await.unwrap();
+        for column in ["version", "change_number", "state", "mac", "updated_at"] {
+            world.leaked(format!(
+                "UPDATE organizations SET {column} = (SELECT {column} FROM older o WHERE o.tenant_id = organizations.tenant_id)"
+            )).await;
+        }
+        let mut unit = world.read().await;
+        let read = unit.organization(tenant_id).await;
+        assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{read:?}");
+        assert!(unit.organizations(&all()).await.is_err());
+        assert!(unit.organization(other).await.is_ok());
+        drop(unit);
+        world.leaked(format!("DELETE FROM versions WHERE target = '{tenant_id}' AND version = 2")).await;
+        let mut unit = world.read().await;
+        assert!(unit.organization(tenant_id).await.is_ok(), "the row alone cannot tell");
+        let read = unit.believable_configurations(tenant_id, |found| panic!("{found:?}")).await;
+        assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{read:?}");
+    }
+
     /// A store with another row key believes nothing: rows are bound to the master key.
     async fn another_row_key_believes_nothing(world: World) {
         let tenant_id = world.organization().await;

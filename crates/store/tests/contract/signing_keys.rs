@@ -77,6 +77,41 @@ on_both_databases! {
         }
     }
 
+    /// Whoever writes to the database publishes no key, and brings none back.
+    async fn a_row_written_by_hand_is_not_believed(world: World) {
+        let (tenant_id, other) = (TenantId::from_random([1; 16]), TenantId::from_random([2; 16]));
+        let mut unit = world.write().await;
+        unit.insert_signing_key(&key(tenant_id, "a", SigningKeyState::Retiring), NOW).await.unwrap();
+        unit.insert_signing_key(&key(other, "b", SigningKeyState::Current), NOW).await.unwrap();
+        unit.commit().await.unwrap();
+        world.leaked("CREATE TABLE kept AS SELECT * FROM signing_keys".to_owned()).await;
+        for edit in [
+            "UPDATE signing_keys SET state = 'current' WHERE kid = 'a'".to_owned(),
+            "UPDATE signing_keys SET since = since + 1 WHERE kid = 'a'".to_owned(),
+            "UPDATE signing_keys SET algorithm = 'EdDSA' WHERE kid = 'a'".to_owned(),
+            "UPDATE signing_keys SET public_key = 'mine' WHERE kid = 'a'".to_owned(),
+            "UPDATE signing_keys SET sealed = NULL WHERE kid = 'a'".to_owned(),
+            "UPDATE signing_keys SET created_at = created_at + 1 WHERE kid = 'a'".to_owned(),
+            "UPDATE signing_keys SET kid = 'c' WHERE kid = 'a'".to_owned(),
+            "UPDATE signing_keys SET mac = NULL WHERE kid = 'a'".to_owned(),
+            format!("UPDATE signing_keys SET tenant_id = '{tenant_id}' WHERE kid = 'b'"),
+            format!("INSERT INTO signing_keys (tenant_id, kid, algorithm, state, since, public_key, created_at, mac)
+                SELECT '{tenant_id}', 'c', algorithm, 'next', since, 'mine', created_at, mac FROM kept WHERE kid = 'a'"),
+        ] {
+            world.leaked(edit.clone()).await;
+            let read = world.read().await.signing_keys(tenant_id).await;
+            assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{edit}: {read:?}");
+            world.leaked("DELETE FROM signing_keys".to_owned()).await;
+            world.leaked("INSERT INTO signing_keys SELECT * FROM kept".to_owned()).await;
+            assert!(world.read().await.signing_keys(tenant_id).await.is_ok());
+        }
+        world.leaked("UPDATE signing_keys SET public_key = 'mine' WHERE kid = 'a'".to_owned()).await;
+        let moved = world.write().await
+            .move_signing_key((tenant_id, "a"), SigningKeyState::Retiring, SigningKeyState::Retired, NOW)
+            .await;
+        assert!(matches!(moved, Err(StoreError::Corrupt { .. })), "a forged row is not made sound: {moved:?}");
+    }
+
     async fn every_change_of_keys_is_announced(world: World) {
         let tenant_id = TenantId::from_random([1; 16]);
         let mut unit = world.write().await;

@@ -33,6 +33,7 @@ fn statements(source: &str) -> Vec<String> {
 fn all_statements() -> Vec<String> {
     let sources = [
         include_str!("../../src/activity.rs"),
+        include_str!("../../src/adoption.rs"),
         include_str!("../../src/api_tokens.rs"),
         include_str!("../../src/backup.rs"),
         include_str!("../../src/changes.rs"),
@@ -42,8 +43,10 @@ fn all_statements() -> Vec<String> {
         include_str!("../../src/instance.rs"),
         include_str!("../../src/issuances.rs"),
         include_str!("../../src/organizations.rs"),
+        include_str!("../../src/registered_keys.rs"),
         include_str!("../../src/revocations.rs"),
         include_str!("../../src/signing_keys.rs"),
+        include_str!("../../src/versions.rs"),
     ];
     let mut all: Vec<String> = sources.into_iter().flat_map(statements).collect();
     // Completed by the program with as many rows as there are.

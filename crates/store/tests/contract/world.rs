@@ -162,6 +162,34 @@ impl World {
             .unwrap();
     }
 
+    /// Takes every table away, as if the database had never been used.
+    pub async fn drop_everything(&self) {
+        for table in [
+            "versions",
+            "change_requests",
+            "feed_head",
+            "feed",
+            "configurations",
+            "organizations",
+            "instance",
+            "registered_keys",
+            "signing_keys",
+            "api_tokens",
+            "revoked_tokens",
+            "idempotent_answers",
+            "issuances",
+            "activity",
+            "version_heads",
+            "schema_migrations",
+        ] {
+            self.leaked(format!("DROP TABLE {table}")).await;
+        }
+        if self.is_postgres() {
+            self.leaked("DROP TABLE replay_keys".to_owned()).await;
+            self.leaked("DROP SEQUENCE issuance_ids".to_owned()).await;
+        }
+    }
+
     /// One number out of the database.
     pub async fn count(&self, sql: &'static str) -> i64 {
         let mut tx = self.store.database().read().await.unwrap();

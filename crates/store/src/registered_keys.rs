@@ -1,0 +1,161 @@
+//! Every public key ever registered: one key, one configuration, on the whole platform.
+
+use countersign_crypto::MacKey;
+use countersign_domain::configurations::ConfigurationState;
+use countersign_domain::ids::ConfigurationId;
+
+use crate::database::{Row, args};
+use crate::organizations::same;
+use crate::{Page, StoreError, Unit};
+
+const TABLE: &str = "registered_keys";
+
+/// A row as it is stored.
+pub(crate) struct RegisteredKeyRow {
+    pub(crate) fingerprint: String,
+    tenant: String,
+    configuration: String,
+    modulus: Option<Vec<u8>>,
+    registered_at: i64,
+    stored: Option<Vec<u8>>,
+}
+
+impl Unit {
+    /// Whether a public key is registered with anybody but this configuration.
+    ///
+    /// # Errors
+    /// When the database is unavailable, or the row cannot be believed.
+    pub async fn key_is_registered(
+        &mut self,
+        fingerprint: &str,
+        id: ConfigurationId,
+    ) -> Result<bool, StoreError> {
+        let registered = self.registered_key(fingerprint).await?;
+        Ok(registered.is_some_and(|key| key.configuration != id.to_string()))
+    }
+
+    /// RSA moduli registered on the whole platform, in pages by fingerprint, to find shared prime factors.
+    ///
+    /// # Errors
+    /// When the database is unavailable, or a row cannot be believed.
+    pub async fn registered_moduli(
+        &mut self,
+        page: &Page,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let rows = self
+            .tx
+            .fetch_all(
+                "SELECT fingerprint, tenant_id, configuration_id, modulus, registered_at, mac FROM registered_keys
+                 WHERE modulus IS NOT NULL AND fingerprint > $1 ORDER BY fingerprint LIMIT $2",
+                args![
+                    page.after.clone().unwrap_or_default(),
+                    i64::from(page.limit)
+                ],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let key = RegisteredKeyRow::proven(row, &self.row_key)?;
+                Ok((key.fingerprint, key.modulus.unwrap_or_default()))
+            })
+            .collect()
+    }
+
+    /// Registers the keys of a configuration that are not registered with it yet.
+    pub(crate) async fn register_keys(
+        &mut self,
+        tenant: &str,
+        id: &str,
+        state: &ConfigurationState,
+        at: i64,
+    ) -> Result<(), StoreError> {
+        for key in &state.keys {
+            let fingerprint = key.fingerprint_sha256.to_string();
+            let known = self.registered_key(&fingerprint).await?;
+            if known.is_some_and(|known| known.tenant == tenant && known.configuration == id) {
+                continue;
+            }
+            let parsed = countersign_crypto::PublicKey::from_pem(&key.public_key)
+                .map_err(|_| StoreError::corrupt("configurations", "state", id))?;
+            let new = RegisteredKeyRow {
+                fingerprint,
+                tenant: tenant.to_owned(),
+                configuration: id.to_owned(),
+                modulus: parsed.rsa_modulus().map(<[u8]>::to_vec),
+                registered_at: at,
+                stored: None,
+            };
+            let mac = new.mac(&self.row_key);
+            self.tx
+                .execute_one(
+                    "INSERT INTO registered_keys
+                        (fingerprint, tenant_id, configuration_id, modulus, registered_at, mac)
+                     VALUES ($1, $2, $3, $4, $5, $6)",
+                    args![
+                        new.fingerprint,
+                        new.tenant,
+                        new.configuration,
+                        new.modulus,
+                        new.registered_at,
+                        mac,
+                    ],
+                )
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn registered_key(
+        &mut self,
+        fingerprint: &str,
+    ) -> Result<Option<RegisteredKeyRow>, StoreError> {
+        // By the fingerprint alone: whose key it is must be proven before it is compared.
+        let row = self
+            .tx
+            .fetch_optional(
+                "SELECT fingerprint, tenant_id, configuration_id, modulus, registered_at, mac FROM registered_keys
+                 WHERE fingerprint = $1",
+                args![fingerprint],
+            )
+            .await?;
+        row.map(|row| RegisteredKeyRow::proven(&row, &self.row_key))
+            .transpose()
+    }
+}
+
+impl RegisteredKeyRow {
+    pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            fingerprint: row.text("fingerprint")?,
+            tenant: row.text("tenant_id")?,
+            configuration: row.text("configuration_id")?,
+            modulus: row.opt_blob("modulus")?,
+            registered_at: row.int("registered_at")?,
+            stored: row.opt_blob("mac")?,
+        })
+    }
+
+    fn proven(row: &Row, key: &MacKey) -> Result<Self, StoreError> {
+        let read = Self::read(row)?;
+        let sound = same(&read.mac(key), read.stored.as_deref().unwrap_or_default());
+        if sound {
+            Ok(read)
+        } else {
+            Err(StoreError::corrupt(TABLE, "mac", read.fingerprint))
+        }
+    }
+
+    pub(crate) fn mac(&self, key: &MacKey) -> Vec<u8> {
+        let modulus = self.modulus.as_deref();
+        let parts: [&[u8]; 7] = [
+            b"registered key",
+            self.fingerprint.as_bytes(),
+            self.tenant.as_bytes(),
+            self.configuration.as_bytes(),
+            &[u8::from(modulus.is_some())],
+            modulus.unwrap_or_default(),
+            &self.registered_at.to_be_bytes(),
+        ];
+        key.tag(&parts).to_vec()
+    }
+}
