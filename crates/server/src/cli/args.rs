@@ -26,6 +26,8 @@ Environment:
   COUNTERSIGN_URL    where the server is (default http://127.0.0.1:8080)
   COUNTERSIGN_TOKEN  the API token; for a server on this machine, the file
                      ./countersign-data/platform-token serves when it is unset
+  COUNTERSIGN_CA_CERTIFICATE
+                     PEM file of a private authority that vouches for an https server
 
 Exit codes:
   0  done
@@ -315,6 +317,16 @@ pub(crate) struct Connection {
     /// File that holds the API token; it wins over --token
     #[arg(long, global = true, help_heading = "Connection", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// PEM file of the only authorities that may vouch for an https server [default: those of this system]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Connection",
+        value_name = "FILE",
+        env = "COUNTERSIGN_CA_CERTIFICATE",
+        hide_env_values = true
+    )]
+    pub(crate) ca_certificate: Option<PathBuf>,
     /// How to answer.
     #[command(flatten)]
     pub(crate) reporting: Reporting,
