@@ -21,7 +21,7 @@ use countersign_service::Service;
 
 pub use admin::openapi_json;
 pub use operations::metrics_router;
-pub use server::{Limits, bind, bind_all, serve};
+pub use server::{Identity, IdentityRefusal, Limits, Tls, bind, bind_all, serve};
 
 /// The largest body of the admin API, in bytes; forms have a smaller limit of their own.
 const MAX_BODY: usize = 256 * 1024;

@@ -5,6 +5,7 @@
 
 mod exchange;
 mod framing;
+mod tls;
 
 use std::convert::Infallible;
 use std::io;
@@ -30,6 +31,7 @@ use tower::Service as _;
 
 use exchange::{Exchange, Noted, TimedBody};
 use framing::Delimiter;
+pub use tls::{Identity, IdentityRefusal, Tls};
 
 /// Connections that the kernel keeps for us until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -48,7 +50,8 @@ pub struct Limits {
     pub drain_time: Duration,
     /// Bytes of a request's head; a larger one is answered with 431.
     pub head_bytes: usize,
-    /// How long the head of a request may take from its first byte on; for the first request, from the connection on.
+    /// How long the head of a request may take from its first byte on; for the first request, from the connection on,
+    /// so that a handshake is part of it.
     pub head_time: Duration,
     /// How long a connection may stay open between two requests.
     pub idle_time: Duration,
@@ -100,12 +103,13 @@ pub fn bind_all(address: SocketAddr, workers: NonZeroUsize) -> io::Result<Vec<Tc
 }
 
 /// Serves `router` until `stopped` becomes true; then takes no more connections and gives the requests in flight
-/// [`Limits::drain_time`] to finish.
+/// [`Limits::drain_time`] to finish. With `tls`, a peer that does not speak it is closed without an answer.
 ///
 /// # Errors
 /// When the listener cannot be used on this runtime.
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<Tls>,
     router: Router,
     limits: Limits,
     stopped: watch::Receiver<bool>,
@@ -119,9 +123,15 @@ pub async fn serve(
     while let Some((stream, peer, slot)) = next_connection(&listener, &slots, &stopped).await {
         let (router, http, stopped, open) =
             (router.clone(), http.clone(), stopped.clone(), open.clone());
+        let tls = tls.clone();
         tokio::spawn(async move {
             open.increment(1);
-            converse((stream, peer), router, &http, &limits, stopped).await;
+            let began = Instant::now();
+            let deadline = began + limits.head_time;
+            if let Some(stream) = tls::enter(stream, tls, deadline, stopped.clone()).await {
+                let stream = Noted::new(stream, Exchange::new(began));
+                converse((stream, peer), router, &http, &limits, stopped).await;
+            }
             open.decrement(1);
             drop(slot);
         });
@@ -182,18 +192,14 @@ async fn told(mut stopped: watch::Receiver<bool>) {
 
 /// Answers the requests of one connection, one after the other, until it ends or its time is up.
 async fn converse(
-    (stream, peer): (TcpStream, SocketAddr),
+    (stream, peer): (Noted, SocketAddr),
     router: Router,
     http: &http1::Builder,
     limits: &Limits,
     stopped: watch::Receiver<bool>,
 ) {
-    // Answers are small and complete: waiting for more to send only adds latency.
-    if stream.set_nodelay(true).is_err() {
-        return;
-    }
-    let exchange = Exchange::new();
-    let io = TokioIo::new(Noted::new(stream, exchange.clone()));
+    let exchange = stream.exchange();
+    let io = TokioIo::new(stream);
     let service = service_fn(|request| answer(request, peer, router.clone(), exchange.clone()));
     let mut connection = pin!(http.serve_connection(io, service));
     let mut alarm = pin!(sleep_until(next_look(&exchange, limits)));

@@ -50,9 +50,15 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), ServerFailure> {
         if let MetricsListen::At(address) = args.metrics_listen {
             tokio::spawn(serve_metrics(address, metrics, stopped.clone()));
         }
-        serve(own, router(&service), Limits::default(), stopped.clone())
-            .await
-            .map_err(|error| ServerFailure::new(error.to_string()))
+        serve(
+            own,
+            None,
+            router(&service),
+            Limits::default(),
+            stopped.clone(),
+        )
+        .await
+        .map_err(|error| ServerFailure::new(error.to_string()))
     });
     for worker in workers {
         drop(worker.join());
@@ -115,7 +121,8 @@ fn spawn_workers(
         let worker = thread::Builder::new()
             .name("worker".to_owned())
             .spawn(move || {
-                let served = runtime.block_on(serve(listener, router, Limits::default(), stopped));
+                let served =
+                    runtime.block_on(serve(listener, None, router, Limits::default(), stopped));
                 if let Err(error) = served {
                     tracing::error!(%error, "a worker has ended");
                 }
@@ -147,7 +154,7 @@ async fn serve_metrics(
     match bind(address, false) {
         Ok(listener) => {
             let router = metrics_router(move || metrics.render());
-            if let Err(error) = serve(listener, router, Limits::default(), stopped).await {
+            if let Err(error) = serve(listener, None, router, Limits::default(), stopped).await {
                 tracing::error!(%error, "the metrics listener has ended");
             }
         }
