@@ -64,9 +64,32 @@ impl Admin {
         key: &PublicKey,
         algorithm: SigningAlgorithm,
     ) -> Result<(), String> {
+        self.register(tenant, ISSUER, key, algorithm).map(drop)
+    }
+
+    /// Creates a configuration with the given issuer and subject and returns its ID.
+    ///
+    /// # Errors
+    /// A sentence with the answer, when it is not 201.
+    pub(crate) fn register(
+        &mut self,
+        tenant: &str,
+        issuer: &str,
+        key: &PublicKey,
+        algorithm: SigningAlgorithm,
+    ) -> Result<String, String> {
         let path = format!("/api/v1/organizations/{tenant}/configurations");
-        let body = configuration(ISSUER, key, algorithm);
-        self.post(&path, &body).map(drop)
+        let answer = self.post(&path, &configuration(issuer, key, algorithm))?;
+        text(&answer, "id")
+    }
+
+    /// Deactivates a configuration, which is final.
+    ///
+    /// # Errors
+    /// A sentence with the answer, when it is not 200.
+    pub(crate) fn deactivate(&mut self, tenant: &str, id: &str) -> Result<(), String> {
+        let path = format!("/api/v1/organizations/{tenant}/configurations/{id}/deactivate");
+        self.post(&path, &json!({})).map(drop)
     }
 
     /// Creates an API token of an organization and returns its secret.

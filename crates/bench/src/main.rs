@@ -22,8 +22,10 @@ mod responder;
 mod response;
 mod scale;
 mod server;
+mod statistics;
 mod steady;
 mod table;
+mod timing;
 mod token;
 
 use std::path::PathBuf;
@@ -54,6 +56,7 @@ fn run(options: &Options) -> Result<(), String> {
             Benchmark::Import => import::run(&launcher, options)?,
             Benchmark::Introspect => steady::introspect(&launcher, options)?,
             Benchmark::Scale => scale::run(&launcher, options)?,
+            Benchmark::Timing => timing::run(&launcher, options)?,
             Benchmark::Token => token::run(&launcher, options)?,
         }
     }

@@ -12,16 +12,18 @@ usage: cargo run --release -p countersign-bench -- [BENCHMARK…] [OPTION…]
   explain         the fourteen checks with what was seen and expected
   import          key import: in process by format, and the preview over HTTP
   scale           many configurations: memory, start, cost per token
-  all             all of these but scale
+  timing          whether the time of a refusal tells its reason
+  all             the first four
 
-  --quick             rounds of 1.5 s instead of 4 s
+  --quick             rounds of 1.5 s instead of 4 s; timing: 10000 samples
   --server PATH       the program to measure (default: countersign beside this one)
   --scratch DIR       where data directories are made (default: beside this program)
   --only IN-OUT       token: this combination, such as RS256-ES256
   --connections LIST  token: closed loops with so many connections (default: 1,8,32,256)
   --rates LIST        token: open loops with so many requests a second (default: 2000,6000)
   --rounds N          rounds of which the median is printed (default: 3)
-  --configurations N  scale: so many (default: 10000)";
+  --configurations N  scale: so many (default: 10000)
+  --samples N         timing: requests in all (default: 100000)";
 
 /// A benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,7 @@ pub(crate) enum Benchmark {
     Import,
     Introspect,
     Scale,
+    Timing,
     Token,
 }
 
@@ -54,6 +57,8 @@ pub(crate) struct Options {
     pub(crate) rounds: usize,
     /// Configurations of `scale`.
     pub(crate) configurations: usize,
+    /// Samples of `timing` in all, if it was said.
+    pub(crate) samples: Option<usize>,
 }
 
 /// How long things take.
@@ -83,6 +88,7 @@ impl Options {
             rates: vec![2_000, 6_000],
             rounds: 3,
             configurations: 10_000,
+            samples: None,
         };
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
@@ -99,6 +105,7 @@ impl Options {
                 "--rates" => options.rates = numbers(&value()?)?,
                 "--rounds" => options.rounds = number(&value()?)?,
                 "--configurations" => options.configurations = number(&value()?)?,
+                "--samples" => options.samples = Some(number(&value()?)?),
                 name => options.benchmarks.extend(benchmarks(name)?),
             }
         }
@@ -106,12 +113,18 @@ impl Options {
             options.benchmarks.push(Benchmark::Token);
         }
         let positive = |number: &usize| *number > 0;
-        let counts = [options.rounds, options.configurations];
+        let counts = [options.rounds, options.configurations, options.samples()];
         if options.connections.iter().chain(&counts).all(positive) && !options.rates.contains(&0) {
             Ok(options)
         } else {
             Err(format!("numbers must be positive\n\n{USAGE}"))
         }
+    }
+
+    /// Samples of `timing` in all.
+    pub(crate) fn samples(&self) -> usize {
+        let usual = if self.quick { 10_000 } else { 100_000 };
+        self.samples.unwrap_or(usual)
     }
 
     /// How long things take in this run.
@@ -134,12 +147,13 @@ impl Options {
 }
 
 fn benchmarks(name: &str) -> Result<Vec<Benchmark>, String> {
-    use Benchmark::{Explain, Import, Introspect, Scale, Token};
+    use Benchmark::{Explain, Import, Introspect, Scale, Timing, Token};
     Ok(match name {
         "explain" => vec![Explain],
         "import" => vec![Import],
         "introspect" => vec![Introspect],
         "scale" => vec![Scale],
+        "timing" => vec![Timing],
         "token" => vec![Token],
         "all" => vec![Token, Introspect, Explain, Import],
         _ => return Err(format!("{name} is no benchmark and no option\n\n{USAGE}")),
@@ -187,12 +201,21 @@ mod tests {
     }
 
     #[test]
+    fn a_quick_measurement_of_timing_has_a_tenth_of_the_samples_unless_told() {
+        let samples = |line: &str| parse(line).unwrap().samples();
+        assert_eq!(samples("timing"), 100_000);
+        assert_eq!(samples("timing --quick"), 10_000);
+        assert_eq!(samples("timing --quick --samples 1000"), 1_000);
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused_with_the_usage() {
         for line in [
             "tokens",
             "--connections x",
             "--connections 0",
             "--rounds 0",
+            "--samples 0",
             "--only",
         ] {
             let error = parse(line).unwrap_err();

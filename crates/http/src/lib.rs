@@ -22,7 +22,7 @@ use countersign_service::Service;
 pub use admin::openapi_json;
 pub use front::Front;
 pub use operations::metrics_router;
-pub use server::{Limits, bind, bind_all, serve};
+pub use server::{Identity, IdentityRefusal, Limits, Tls, bind, bind_all, serve};
 
 /// The largest JSON body, in bytes.
 const MAX_BODY: usize = 256 * 1024;

@@ -5,6 +5,7 @@
 
 mod exchange;
 mod framing;
+mod tls;
 
 use std::convert::Infallible;
 use std::io;
@@ -28,6 +29,7 @@ use tower::Service;
 
 use exchange::{Exchange, Noted, TimedBody};
 use framing::Delimiter;
+pub use tls::{Identity, IdentityRefusal, Tls};
 
 /// Connections that the kernel keeps for us until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -46,7 +48,8 @@ pub struct Limits {
     pub drain_time: Duration,
     /// Bytes of a request's head; a larger one is answered with 431.
     pub head_bytes: usize,
-    /// How long the head of a request may take from its first byte on; for the first request, from the connection on.
+    /// How long the head of a request may take from its first byte on; for the first request, from the connection on,
+    /// so that a handshake is part of it.
     pub head_time: Duration,
     /// How long a connection may stay open between two requests.
     pub idle_time: Duration,
@@ -117,12 +120,13 @@ impl<S> Answering for S where
 }
 
 /// Serves `answering` until `stopped` becomes true; then takes no more connections and gives the requests in flight
-/// [`Limits::drain_time`] to finish.
+/// [`Limits::drain_time`] to finish. With `tls`, a peer that does not speak it is closed without an answer.
 ///
 /// # Errors
 /// When the listener cannot be used on this runtime.
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<Tls>,
     answering: impl Answering,
     limits: Limits,
     stopped: watch::Receiver<bool>,
@@ -136,10 +140,15 @@ pub async fn serve(
         .writev(false);
     while let Some((stream, peer, slot)) = next_connection(&listener, &slots, &stopped).await {
         let (answering, http) = (answering.clone(), http.clone());
-        let (stopped, open) = (stopped.clone(), open.clone());
+        let (stopped, open, tls) = (stopped.clone(), open.clone(), tls.clone());
         tokio::spawn(async move {
             open.increment(1);
-            converse((stream, peer), answering, &http, &limits, stopped).await;
+            let began = Instant::now();
+            let deadline = began + limits.head_time;
+            if let Some(stream) = tls::enter(stream, tls, deadline, stopped.clone()).await {
+                let stream = Noted::new(stream, Exchange::new(began));
+                converse((stream, peer), answering, &http, &limits, stopped).await;
+            }
             open.decrement(1);
             drop(slot);
         });
@@ -200,18 +209,14 @@ async fn told(mut stopped: watch::Receiver<bool>) {
 
 /// Answers the requests of one connection, one after the other, until it ends or its time is up.
 async fn converse(
-    (stream, peer): (TcpStream, SocketAddr),
+    (stream, peer): (Noted, SocketAddr),
     answering: impl Answering,
     http: &http1::Builder,
     limits: &Limits,
     stopped: watch::Receiver<bool>,
 ) {
-    // Answers are small and complete: waiting for more to send only adds latency.
-    if stream.set_nodelay(true).is_err() {
-        return;
-    }
-    let exchange = Exchange::new();
-    let io = TokioIo::new(Noted::new(stream, exchange.clone()));
+    let exchange = stream.exchange();
+    let io = TokioIo::new(stream);
     let service = service_fn(|request| answer(request, answering.clone(), exchange.clone()));
     let mut connection = pin!(http.serve_connection(io, service));
     let mut alarm = pin!(sleep_until(next_look(&exchange, limits)));

@@ -45,7 +45,7 @@ fn start(limits: Limits) -> Server {
     Server {
         address,
         stop,
-        task: tokio::spawn(serve(listener, router, limits, stopped)),
+        task: tokio::spawn(serve(listener, None, router, limits, stopped)),
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use countersign_store::DatabaseUrl;
 
+use crate::failure::ServerFailure;
+
 /// Only the owner reads and writes.
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_DIRECTORY: u32 = 0o700;
@@ -136,6 +138,22 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
         Some(directory) if !directory.as_os_str().is_empty() => File::open(directory)?.sync_all(),
         _ => Ok(()),
     }
+}
+
+/// Reads a file that must be its owner's alone; `what` it is, is said when it is not.
+///
+/// # Errors
+/// When it cannot be read, or other users of the machine can.
+pub(crate) fn read_private(path: &Path, what: &str) -> Result<String, ServerFailure> {
+    let fail = |error| ServerFailure::local(path, &error);
+    let mode = fs::metadata(path).map_err(fail)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(ServerFailure::new(format!(
+            "{what} {} can be read by other users of this machine: run `chmod 600` on it",
+            path.display()
+        )));
+    }
+    fs::read_to_string(path).map_err(fail)
 }
 
 /// Writes a new file that only its owner can read; refuses to touch one that exists.

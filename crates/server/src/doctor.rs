@@ -3,18 +3,21 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use countersign_service::Clock as _;
 use countersign_store::Database;
 
 use crate::cli::DoctorArgs;
 use crate::console::line;
 use crate::data_dir::DataDir;
 use crate::failure::ServerFailure;
-use crate::{master_key, offline};
+use crate::wall_clock::WallClock;
+use crate::{master_key, offline, tls};
 
-/// Checks data directory, master key, database and disk; says what to do about each finding, and changes nothing.
+/// Checks data directory, master key, database, disk, and the certificate of the listener if there is one; says what to do
+/// about each finding, and changes nothing.
 ///
 /// # Errors
-/// When something would keep the server from starting.
+/// When something would keep the server from starting, or soon from being believed.
 pub(crate) fn run(args: &DoctorArgs) -> Result<(), ServerFailure> {
     let data = DataDir::beside_a_server(&args.store.data);
     let mut findings = 0;
@@ -33,6 +36,9 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), ServerFailure> {
             .map_err(|e| e.to_string()),
     );
     report("database", database(args, &data));
+    if let Some(files) = tls::Files::named(&args.tls) {
+        report("TLS certificate", certificate(files));
+    }
     if findings == 0 {
         Ok(())
     } else {
@@ -50,6 +56,15 @@ fn directory(path: &Path) -> Result<String, String> {
         ));
     }
     Ok(format!("{}, private", path.display()))
+}
+
+fn certificate(mut files: tls::Files) -> Result<String, String> {
+    let current = files.read().map_err(|failure| failure.to_string())?;
+    let place = files.certificate().display();
+    if current.renew_by <= WallClock.now() {
+        return Err(format!("{place} ends at {}: renew it", current.ends));
+    }
+    Ok(format!("{place}, until {}", current.ends))
 }
 
 fn database(args: &DoctorArgs, data: &DataDir) -> Result<String, String> {

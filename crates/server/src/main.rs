@@ -11,6 +11,7 @@ mod master_key;
 mod offline;
 mod serve;
 mod telemetry;
+mod tls;
 mod wall_clock;
 
 use std::process::ExitCode;

@@ -1,11 +1,10 @@
 //! The master key: seals the signing keys at rest. From a systemd credential, the environment, or a file.
 
-use std::fs;
 use std::path::Path;
 
 use countersign_crypto::MasterKey;
 
-use crate::data_dir::{DataDir, write_private};
+use crate::data_dir::{DataDir, read_private, write_private};
 use crate::failure::ServerFailure;
 
 /// Name of the systemd credential.
@@ -77,17 +76,8 @@ fn given() -> Result<Option<MasterKey>, ServerFailure> {
 }
 
 fn read(path: &Path) -> Result<MasterKey, ServerFailure> {
-    use std::os::unix::fs::MetadataExt as _;
-    let fail = |error| ServerFailure::local(path, &error);
-    let mode = fs::metadata(path).map_err(fail)?.mode();
-    if mode & 0o077 != 0 {
-        return Err(ServerFailure::new(format!(
-            "the master key {} can be read by other users of this machine: run `chmod 600` on it",
-            path.display()
-        )));
-    }
     parse(
-        &fs::read_to_string(path).map_err(fail)?,
+        &read_private(path, "the master key")?,
         &path.display().to_string(),
     )
 }

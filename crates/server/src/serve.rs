@@ -7,7 +7,7 @@ use std::thread;
 
 use countersign_domain::api_tokens::ApiTokenSecret;
 use countersign_domain::organizations::PublicUrl;
-use countersign_http::{Limits, bind, bind_all, front, metrics_router, serve};
+use countersign_http::{Limits, Tls, bind, bind_all, front, metrics_router, serve};
 use countersign_service::{Service, Settings};
 use countersign_store::{Database, Store};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -19,7 +19,7 @@ use crate::cli::{MetricsListen, ServeArgs};
 use crate::data_dir::{DataDir, write_private};
 use crate::failure::ServerFailure;
 use crate::wall_clock::WallClock;
-use crate::{demo, first_run, master_key, offline, telemetry};
+use crate::{demo, first_run, master_key, offline, telemetry, tls};
 
 /// How long issuances are kept after their tokens have ended, in seconds.
 const KEEP_ISSUANCES: u32 = 86_400;
@@ -41,16 +41,23 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), ServerFailure> {
     let (stop, stopped) = watch::channel(false);
     // Before anything else: a process that is told to stop while it starts ends in good order, too.
     let signals = first.block_on(async { listen_for_signals() })?;
+    let mut certificate = tls::Files::named(&args.tls);
+    let tls = certificate.as_mut().map(tls::start).transpose()?;
+    warn_of_plain_http(args, tls.as_ref());
     let listeners = listen(args)?;
     let service = first.block_on(start(args, settings, &data))?;
     first.block_on(greet(args, &service, &data))?;
-    let (own, workers) = spawn_workers(listeners, &service, &stopped)?;
+    let (own, workers) = spawn_workers(listeners, tls.as_ref(), &service, &stopped)?;
     let outcome = first.block_on(async {
         tokio::spawn(watch_signals(signals, stop));
         if let MetricsListen::At(address) = args.metrics_listen {
             tokio::spawn(serve_metrics(address, metrics, stopped.clone()));
         }
-        serve(own, front(&service), Limits::default(), stopped.clone())
+        if let Some((certificate, tls)) = certificate.zip(tls.clone()) {
+            tokio::spawn(tls::follow(certificate, tls));
+        }
+        let limits = Limits::default();
+        serve(own, tls, front(&service), limits, stopped.clone())
             .await
             .map_err(|error| ServerFailure::new(error.to_string()))
     });
@@ -103,6 +110,7 @@ async fn greet(args: &ServeArgs, service: &Service, data: &DataDir) -> Result<()
 /// Starts every worker but the first, which is the calling thread; its listener is returned.
 fn spawn_workers(
     mut listeners: Vec<TcpListener>,
+    tls: Option<&Tls>,
     service: &Arc<Service>,
     stopped: &watch::Receiver<bool>,
 ) -> Result<(TcpListener, Vec<thread::JoinHandle<()>>), ServerFailure> {
@@ -112,10 +120,12 @@ fn spawn_workers(
     let mut workers = Vec::with_capacity(listeners.len());
     for listener in listeners {
         let (front, stopped, runtime) = (front(service), stopped.clone(), runtime()?);
+        let tls = tls.cloned();
         let worker = thread::Builder::new()
             .name("worker".to_owned())
             .spawn(move || {
-                let served = runtime.block_on(serve(listener, front, Limits::default(), stopped));
+                let limits = Limits::default();
+                let served = runtime.block_on(serve(listener, tls, front, limits, stopped));
                 if let Err(error) = served {
                     tracing::error!(%error, "a worker has ended");
                 }
@@ -130,6 +140,17 @@ fn listen(args: &ServeArgs) -> Result<Vec<TcpListener>, ServerFailure> {
     let available = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     bind_all(args.listen, args.workers.unwrap_or(available))
         .map_err(|error| ServerFailure::new(format!("cannot listen on {}: {error}", args.listen)))
+}
+
+/// A proxy in front may terminate TLS, so this is no refusal.
+fn warn_of_plain_http(args: &ServeArgs, tls: Option<&Tls>) {
+    if tls.is_none() && !args.listen.ip().to_canonical().is_loopback() {
+        tracing::warn!(
+            listen = %args.listen,
+            "plain HTTP on an address that is not loopback: assertions and tokens can be read on the way. Let nobody but \
+             a proxy that terminates TLS reach it, or give --tls-certificate and --tls-key"
+        );
+    }
 }
 
 fn runtime() -> Result<Runtime, ServerFailure> {
@@ -147,7 +168,7 @@ async fn serve_metrics(
     match bind(address, false) {
         Ok(listener) => {
             let router = metrics_router(move || metrics.render());
-            if let Err(error) = serve(listener, router, Limits::default(), stopped).await {
+            if let Err(error) = serve(listener, None, router, Limits::default(), stopped).await {
                 tracing::error!(%error, "the metrics listener has ended");
             }
         }

@@ -30,5 +30,7 @@ mod race;
 mod server;
 #[path = "faults/start.rs"]
 mod start;
+#[path = "faults/tls.rs"]
+mod tls;
 #[path = "faults/world.rs"]
 mod world;

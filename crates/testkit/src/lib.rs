@@ -9,6 +9,7 @@
 
 mod answer;
 mod assertion;
+mod authority;
 mod clock;
 mod database;
 mod keys;
@@ -20,6 +21,7 @@ mod world;
 
 pub use answer::Answer;
 pub use assertion::{Assertion, base64url, decode_base64url, segments};
+pub use authority::{Authority, IssuedCertificate};
 pub use clock::{MIDNIGHT, ManualClock, NOW};
 pub use database::{DatabaseKind, TestDatabase, postgres_url};
 pub use keys::{TestKey, hmac_sha256};

@@ -39,6 +39,27 @@ pub struct CertificateFacts {
     pub fingerprint: Digest32,
 }
 
+/// When a certificate is valid, in Unix seconds; both ends belong to it (RFC 5280 §4.1.2.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CertificateValidity {
+    /// First second of validity.
+    pub not_before: i64,
+    /// Last second of validity.
+    pub not_after: i64,
+}
+
+/// Reads when a certificate in DER is valid, whatever else it says.
+///
+/// # Errors
+/// When it is no certificate.
+pub fn certificate_validity(der: &[u8]) -> Result<CertificateValidity, ImportRefusal> {
+    let validity = &parse(der)?.tbs_certificate.validity;
+    Ok(CertificateValidity {
+        not_before: validity.not_before.timestamp(),
+        not_after: validity.not_after.timestamp(),
+    })
+}
+
 /// Checks a certificate against the policy and reads its key.
 pub(super) fn import(der: &[u8], now: i64) -> Result<(PublicKey, CertificateFacts), ImportRefusal> {
     let facts = facts(der, now)?;

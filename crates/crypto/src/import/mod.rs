@@ -20,7 +20,7 @@ mod weak;
 use zeroize::Zeroizing;
 
 use crate::{Algorithm, KeyFingerprint, PublicKey};
-pub use certificate::CertificateFacts;
+pub use certificate::{CertificateFacts, CertificateValidity, certificate_validity};
 pub use private::{PrivateKeyForm, has_private_key};
 pub use refusal::ImportRefusal;
 pub use text::Repair;

@@ -1,5 +1,6 @@
 //! K11: certificates.
 
+use countersign_crypto::import::certificate_validity;
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, KeyUsagePurpose,
     SerialNumber, date_time_ymd,
@@ -21,6 +22,20 @@ fn issued(change: impl Fn(&mut CertificateParams)) -> rcgen::Certificate {
     let mut params = params();
     change(&mut params);
     params.self_signed(&p256()).unwrap()
+}
+
+#[test]
+fn the_validity_of_a_certificate_is_read_whatever_else_it_says() {
+    let authority = issued(|params| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_after = date_time_ymd(2027, 1, 1);
+    });
+    let validity = certificate_validity(authority.der()).unwrap();
+    assert_eq!(
+        (validity.not_before, validity.not_after),
+        (1_767_225_600, 1_798_761_600)
+    );
+    assert!(certificate_validity(b"no certificate").is_err());
 }
 
 fn code_of(change: impl Fn(&mut CertificateParams)) -> &'static str {

@@ -8,11 +8,11 @@ use std::task::{Context, Poll, ready};
 use axum::body::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::Limits;
 use super::framing::{Ambiguous, Delimiter, Framing};
+use super::tls::Stream;
 
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,12 +46,12 @@ impl State {
 pub(super) struct Exchange(Arc<Mutex<State>>);
 
 impl Exchange {
-    /// A connection that was just made.
-    pub(super) fn new() -> Self {
+    /// A connection that was made at `since`.
+    pub(super) fn new(since: Instant) -> Self {
         let state = State {
             framing: Framing::default(),
             phase: Phase::Head,
-            since: Instant::now(),
+            since,
         };
         Self(Arc::new(Mutex::new(state)))
     }
@@ -112,14 +112,19 @@ impl Exchange {
 /// A stream whose incoming octets are noted.
 #[derive(Debug)]
 pub(super) struct Noted {
-    stream: TcpStream,
+    stream: Stream,
     exchange: Exchange,
 }
 
 impl Noted {
     /// Notes the incoming octets of `stream` in `exchange`.
-    pub(super) const fn new(stream: TcpStream, exchange: Exchange) -> Self {
+    pub(super) const fn new(stream: Stream, exchange: Exchange) -> Self {
         Self { stream, exchange }
+    }
+
+    /// Where they are noted.
+    pub(super) fn exchange(&self) -> Exchange {
+        self.exchange.clone()
     }
 }
 

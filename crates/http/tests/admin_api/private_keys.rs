@@ -238,7 +238,7 @@ async fn o2_nothing_of_a_private_key_reaches_the_log_or_the_database_file() {
                 .header("content-type", "application/json")
                 .body(axum::body::Body::from(body.to_string()))
                 .unwrap();
-            let response = router.clone().oneshot(request).await.unwrap();
+            let response = front.clone().oneshot(request).await.unwrap();
             assert_eq!(response.status(), 422);
             drop(response.into_body().collect().await.unwrap());
         }

@@ -26,6 +26,8 @@ Environment:
   COUNTERSIGN_URL    where the server is (default http://127.0.0.1:8080)
   COUNTERSIGN_TOKEN  the API token; for a server on this machine, the file
                      ./countersign-data/platform-token serves when it is unset
+  COUNTERSIGN_CA_CERTIFICATE
+                     PEM file of a private authority that vouches for an https server
 
 Exit codes:
   0  done
@@ -117,6 +119,27 @@ pub(crate) struct StoreArgs {
     pub(crate) database: Option<String>,
 }
 
+/// The certificate that the listener shows.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct TlsArgs {
+    /// Speak TLS with this certificate: PEM, followed by what leads to its authority; read again when it changes
+    #[arg(
+        long = "tls-certificate",
+        value_name = "FILE",
+        env = "COUNTERSIGN_TLS_CERTIFICATE",
+        requires = "tls_key"
+    )]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// Private key of the certificate: PEM, not readable by others
+    #[arg(
+        long = "tls-key",
+        value_name = "FILE",
+        env = "COUNTERSIGN_TLS_KEY",
+        requires = "tls_certificate"
+    )]
+    pub(crate) tls_key: Option<PathBuf>,
+}
+
 /// Arguments of `serve`.
 #[derive(Args, Clone, Debug)]
 #[command(
@@ -134,7 +157,10 @@ pub(crate) struct ServeArgs {
     /// Where the database and the keys are.
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-    /// Address under which callers reach it, part of every issuer [default: http://LISTEN]
+    /// Certificate and key of the listener.
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
+    /// Address under which callers reach it, part of every issuer [default: http://LISTEN, or https://LISTEN with TLS]
     #[arg(long, value_name = "URL", env = "COUNTERSIGN_PUBLIC_URL")]
     pub(crate) public_url: Option<String>,
     /// Address for /metrics, or off
@@ -180,9 +206,10 @@ pub(crate) struct ServeArgs {
 impl ServeArgs {
     /// The address under which callers reach the server, without a slash at its end.
     pub(crate) fn public_url(&self) -> String {
-        match &self.public_url {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None => format!("http://{}", self.listen),
+        match (&self.public_url, &self.tls.tls_certificate) {
+            (Some(url), _) => url.trim_end_matches('/').to_owned(),
+            (None, Some(_)) => format!("https://{}", self.listen),
+            (None, None) => format!("http://{}", self.listen),
         }
     }
 }
@@ -229,6 +256,9 @@ pub(crate) struct DoctorArgs {
     /// Where the database and the keys are.
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+    /// Certificate and key of the listener.
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 }
 
 /// Arguments of `openapi`.
@@ -315,6 +345,16 @@ pub(crate) struct Connection {
     /// File that holds the API token; it wins over --token
     #[arg(long, global = true, help_heading = "Connection", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// PEM file of the only authorities that may vouch for an https server [default: those of this system]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Connection",
+        value_name = "FILE",
+        env = "COUNTERSIGN_CA_CERTIFICATE",
+        hide_env_values = true
+    )]
+    pub(crate) ca_certificate: Option<PathBuf>,
     /// How to answer.
     #[command(flatten)]
     pub(crate) reporting: Reporting,
@@ -386,6 +426,31 @@ mod tests {
             panic!("serve parses as serve")
         };
         assert_eq!(args.public_url(), "https://a.example");
+    }
+
+    #[test]
+    fn a1_with_a_certificate_the_public_url_is_https_and_half_a_pair_is_refused() {
+        let serve = |words: &str| match parse(&format!("countersign serve {words}")) {
+            Ok(Cli {
+                command: Command::Serve(args),
+            }) => Ok(args.public_url()),
+            Ok(_) => panic!("serve parses as serve"),
+            Err(error) => Err(error.to_string()),
+        };
+        let pair = "--tls-certificate c --tls-key k";
+        assert_eq!(serve(pair).as_deref(), Ok("https://127.0.0.1:8080"));
+        let named = serve(&format!("{pair} --public-url http://a.example"));
+        assert_eq!(named.as_deref(), Ok("http://a.example"));
+        assert!(
+            serve("--tls-certificate c")
+                .unwrap_err()
+                .contains("--tls-key")
+        );
+        assert!(
+            serve("--tls-key k")
+                .unwrap_err()
+                .contains("--tls-certificate")
+        );
     }
 
     #[test]

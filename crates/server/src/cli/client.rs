@@ -83,11 +83,17 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Prepares to speak to `url`; nothing is sent yet.
+    /// Prepares to speak to `url`; nothing is sent yet. For https, only the authorities in the file `authorities` count
+    /// if there is one, and otherwise those of this system.
     ///
     /// # Errors
-    /// [`Failure::CertificatesMissing`] or [`Failure::FileUnreadable`] when https has nothing to trust.
-    pub(crate) fn new(url: ServerUrl, token: Option<String>) -> Result<Self, Failure> {
+    /// [`Failure::AuthorityMissing`], [`Failure::CertificatesMissing`] or [`Failure::FileUnreadable`] when https has
+    /// nothing to trust.
+    pub(crate) fn new(
+        url: ServerUrl,
+        token: Option<String>,
+        authorities: Option<&Path>,
+    ) -> Result<Self, Failure> {
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             // A redirect would carry what we send to somebody else.
@@ -101,7 +107,8 @@ impl Client {
         if url.uri.scheme_str() == Some("https") {
             // A second installation changes nothing, and its refusal does not matter.
             let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
-            config = config.tls_config(TlsConfig::builder().root_certs(trusted()?).build());
+            let trusted = authorities.map_or_else(trusted, named)?;
+            config = config.tls_config(TlsConfig::builder().root_certs(trusted).build());
         }
         Ok(Self {
             agent: config.build().new_agent(),
@@ -278,6 +285,11 @@ fn escape(text: &str) -> String {
     escaped
 }
 
+/// The certificates of the file that the user names.
+fn named(place: &Path) -> Result<RootCerts, Failure> {
+    bundle(place)?.ok_or_else(|| Failure::AuthorityMissing(place.to_owned()))
+}
+
 /// The certificates that this system trusts.
 fn trusted() -> Result<RootCerts, Failure> {
     if let Some(named) = std::env::var_os("SSL_CERT_FILE") {
@@ -317,7 +329,7 @@ pub(crate) mod tests {
 
     use serde_json::json;
 
-    use super::super::failure::{REFUSED, SERVER_FAULT, UNREACHABLE};
+    use super::super::failure::{LOCAL, REFUSED, SERVER_FAULT, UNREACHABLE};
     use super::*;
 
     /// A server that gives one prepared answer to each request, in order, and returns what it was asked.
@@ -350,7 +362,7 @@ pub(crate) mod tests {
 
         pub(crate) fn client(&self, token: Option<&str>) -> Client {
             let url = ServerUrl::parse(&self.url).unwrap();
-            Client::new(url, token.map(str::to_owned)).unwrap()
+            Client::new(url, token.map(str::to_owned), None).unwrap()
         }
 
         /// Request line, headers and body of each request.
@@ -428,8 +440,22 @@ pub(crate) mod tests {
             .local_addr()
             .unwrap();
         let url = ServerUrl::parse(&format!("http://{closed}")).unwrap();
-        let failure = Client::new(url, None).unwrap().get("/x").unwrap_err();
+        let failure = Client::new(url, None, None).unwrap().get("/x").unwrap_err();
         assert_eq!(failure.exit_code(), UNREACHABLE);
+    }
+
+    #[test]
+    fn https_without_an_authority_in_the_named_file_is_a_local_failure() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("authority.pem");
+        let open = || {
+            let url = ServerUrl::parse("https://127.0.0.1:1").unwrap();
+            let failure = Client::new(url, None, Some(&file)).err().unwrap();
+            (failure.code().to_owned(), failure.exit_code())
+        };
+        assert_eq!(open(), ("file_unreadable".to_owned(), LOCAL));
+        fs::write(&file, "nothing").unwrap();
+        assert_eq!(open(), ("authority_missing".to_owned(), LOCAL));
     }
 
     #[test]

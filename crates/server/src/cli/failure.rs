@@ -31,6 +31,9 @@ pub(crate) enum Failure {
         /// Its HTTP status.
         status: u16,
     },
+    /// The file named for the authority of an https server has no certificate.
+    #[error("{}: no certificate in it: give the authority's certificate in PEM", .0.display())]
+    AuthorityMissing(PathBuf),
     /// There is no list of trusted certificates for https.
     #[error(
         "no trusted certificates found for https: install the package ca-certificates, or name a PEM file in SSL_CERT_FILE"
@@ -111,6 +114,7 @@ impl Failure {
     pub(crate) fn code(&self) -> &str {
         match self {
             Self::AnswerUnreadable { .. } => "answer_unreadable",
+            Self::AuthorityMissing(_) => "authority_missing",
             Self::CertificatesMissing => "certificates_missing",
             Self::FileExists(_) => "file_exists",
             Self::FileUnreadable { .. } => "file_unreadable",
@@ -136,7 +140,8 @@ impl Failure {
             Self::AnswerUnreadable { .. } => SERVER_FAULT,
             Self::Problem(problem) if problem.status < 500 => REFUSED,
             Self::Problem(_) => SERVER_FAULT,
-            Self::CertificatesMissing
+            Self::AuthorityMissing(_)
+            | Self::CertificatesMissing
             | Self::FileExists(_)
             | Self::FileUnreadable { .. }
             | Self::FileUnwritable { .. }

@@ -30,7 +30,7 @@ use std::process::ExitCode;
 
 pub(crate) use args::{
     BackupArgs, Cli, ClientCommand, Command, DoctorArgs, LogFormat, MetricsListen, MigrateArgs,
-    RestoreArgs, ServeArgs, StoreArgs,
+    RestoreArgs, ServeArgs, StoreArgs, TlsArgs,
 };
 use failure::Failure;
 use output::Answer;

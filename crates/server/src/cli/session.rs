@@ -27,7 +27,7 @@ impl Connection {
         if token.is_some() && url.is_plain() {
             output::note("warning: the API token travels unencrypted; use https");
         }
-        Client::new(url, token)
+        Client::new(url, token, self.ca_certificate.as_deref())
     }
 
     fn api_token(&self, url: &ServerUrl, place: &Path) -> Result<Option<String>, Failure> {
@@ -72,6 +72,7 @@ pub(crate) mod tests {
             url: url.to_owned(),
             token: None,
             token_file: None,
+            ca_certificate: None,
             reporting: Reporting::default(),
         }
     }

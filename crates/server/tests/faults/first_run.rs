@@ -12,7 +12,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 /// Pastes text into a shell whose `PATH` has the program.
-fn paste(commands: &str, directory: &Path) -> (bool, String) {
+pub fn paste(commands: &str, directory: &Path) -> (bool, String) {
     let bin = Path::new(PROGRAM).parent().unwrap().display().to_string();
     let output = Command::new("sh")
         .arg("-ec")
@@ -31,7 +31,7 @@ fn paste(commands: &str, directory: &Path) -> (bool, String) {
 }
 
 /// The indented lines after one that contains `title`, up to the next line that is not a command.
-fn commands_after(output: &str, title: &str) -> String {
+pub fn commands_after(output: &str, title: &str) -> String {
     let after = output
         .split_once(title)
         .unwrap_or_else(|| panic!("no {title:?} in {output}"))

@@ -77,9 +77,9 @@ impl Plan {
                 return server;
             }
             if let Some(status) = server.child.try_wait().unwrap() {
-                panic!("the server ended with {status}: {}", self.log());
+                panic!("the server ended with {status}: {}", self.errors());
             }
-            assert!(Instant::now() < end, "no answer: {}", self.log());
+            assert!(Instant::now() < end, "no answer: {}", self.errors());
             pause(5);
         }
     }
@@ -106,7 +106,8 @@ impl Plan {
         fs::read_to_string(self.logs.join("stdout")).unwrap()
     }
 
-    fn log(&self) -> String {
+    /// What it has written to standard error since its last start.
+    pub fn errors(&self) -> String {
         fs::read_to_string(self.logs.join("stderr")).unwrap_or_default()
     }
 }
