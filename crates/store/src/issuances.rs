@@ -48,6 +48,8 @@ impl Store {
     ///
     /// On the embedded database the one writer has decided uniqueness before, in memory, so every row stands.
     ///
+    /// A group has at most 2,048 rows: one statement has no more values.
+    ///
     /// # Errors
     /// When the database refuses; nothing is kept then.
     pub async fn append_issuances(&self, rows: &[Issuance]) -> Result<Vec<bool>, StoreError> {

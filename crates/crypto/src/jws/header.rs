@@ -123,10 +123,12 @@ impl JwsHeader {
 }
 
 fn refuse_extensions(header: &StrictObject) -> Result<(), JwsRefusal> {
+    if header.contains("crit") {
+        return Err(JwsRefusal::CriticalExtension);
+    }
     for (name, value) in header.members() {
         match (name.as_str(), value) {
             ("b64", _) => return Err(JwsRefusal::UnencodedPayload),
-            ("crit", _) => return Err(JwsRefusal::CriticalExtension),
             ("cty", Value::String(text)) if TokenType::parse(text) != TokenType::Jwt => {}
             ("cty", _) => return Err(JwsRefusal::NestedToken),
             ("zip", _) => return Err(JwsRefusal::Compressed),

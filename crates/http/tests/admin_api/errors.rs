@@ -390,7 +390,7 @@ fn every_code_in_the_source_is_on_the_page_and_every_problem_on_the_page_is_in_t
     for file in [
         "json",
         "conditional",
-        "headers",
+        "front",
         "idempotency",
         "pagination",
         "problem",

@@ -142,7 +142,7 @@ on_both_databases! {
             let age = if n < 50 { 8000 } else { 10 };
             rows.push(Issuance { issued_at: NOW.plus(-age), ..issuance(n + 1, n.unsigned_abs()) });
         }
-        for group in rows.chunks(4000) {
+        for group in rows.chunks(2000) {
             world.store.append_issuances(group).await.unwrap();
         }
         let (mut keys, latest) = remembered(&world, NOW.plus(-7200)).await;
