@@ -8,8 +8,9 @@ use std::sync::{Arc, OnceLock};
 use countersign_crypto::{Algorithm, PublicKey, VerifyingKey};
 use hashbrown::HashTable;
 
-use crate::configurations::{Configuration, ConfigurationStatus, RegisteredKey};
+use crate::configurations::{Configuration, ConfigurationStatus, KeyUse, RegisteredKey};
 use crate::ids::ConfigurationId;
+use crate::time::UnixTime;
 
 /// A configuration with its keys, each parsed once, at its first use.
 pub struct TrustedConfiguration {
@@ -53,6 +54,12 @@ impl TrustedConfiguration {
             .filter(move |(_, key)| {
                 key.algorithm == algorithm && kid.is_none_or(|kid| key.kid.as_str() == kid)
             })
+    }
+
+    /// The registered keys that verify assertions at a moment.
+    pub fn active_keys(&self, now: UnixTime) -> impl Iterator<Item = &RegisteredKey> {
+        let keys = self.configuration.state.keys.iter();
+        keys.filter(move |key| key.state.usable(key.expires_at, now) == KeyUse::Active)
     }
 
     /// The parsed key at `position`; `None` when the stored key cannot be used, which fails closed.

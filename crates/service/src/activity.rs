@@ -1,8 +1,11 @@
 //! What happened: administrative acts with the change itself, refusals in the background.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use countersign_domain::assertion::{Reason, Refusal};
 use countersign_domain::ids::{CorrelationId, TenantId};
+use countersign_domain::time::UnixTime;
 use countersign_store::{ActivityEntry, ActivityFilter, Page, RecordedActivity, Store, StoreError};
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -24,9 +27,37 @@ const KEEP_REFUSALS: u32 = 10_000;
 /// A page of the activity of an organization.
 pub type ActivityPage = Vec<RecordedActivity>;
 
-/// Records refusals in the background.
+/// A refused assertion that waits to be recorded.
+struct Refused {
+    tenant_id: TenantId,
+    at: UnixTime,
+    correlation_id: CorrelationId,
+    refusal: Refusal,
+}
+
+impl Refused {
+    fn entry(&self) -> ActivityEntry {
+        let Refusal {
+            reason,
+            seen,
+            expected,
+            ..
+        } = &self.refusal;
+        ActivityEntry {
+            tenant_id: Some(self.tenant_id),
+            at: self.at,
+            kind: "token.refused".to_owned(),
+            correlation_id: self.correlation_id.to_string(),
+            actor: "caller".to_owned(),
+            detail: json!({"reason": reason, "seen": seen, "expected": expected.to_string()}),
+        }
+    }
+}
+
+/// Records refusals in the background. The entry is written there too: what a refusal has to tell must not show in the
+/// time that its answer takes (conformance D11).
 pub struct Recorder {
-    queue: mpsc::Sender<ActivityEntry>,
+    queue: mpsc::Sender<Refused>,
     dropped: AtomicU64,
 }
 
@@ -49,20 +80,21 @@ impl Recorder {
         }
     }
 
-    fn note(&self, entry: ActivityEntry) {
-        if self.queue.try_send(entry).is_err() {
+    fn note(&self, refused: Refused) {
+        if self.queue.try_send(refused).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             metrics::counter!("countersign_activity_dropped_total").increment(1);
         }
     }
 }
 
-async fn record(store: &Store, group: &[ActivityEntry]) -> Result<(), StoreError> {
+async fn record(store: &Store, group: &[Refused]) -> Result<(), StoreError> {
     let mut unit = store.write().await?;
-    for entry in group {
-        unit.append_activity(entry).await?;
+    for refused in group {
+        unit.append_activity(&refused.entry()).await?;
     }
-    if let Some(tenant_id) = group.last().and_then(|entry| entry.tenant_id) {
+    let tenants: BTreeSet<TenantId> = group.iter().map(|refused| refused.tenant_id).collect();
+    for tenant_id in tenants {
         unit.trim_refusals(tenant_id, KEEP_REFUSALS).await?;
     }
     unit.commit().await
@@ -83,16 +115,14 @@ impl Service {
         let reason = refusal.reason.code();
         metrics::counter!("countersign_tokens_refused_total", "reason" => reason).increment(1);
         tracing::info!(%tenant_id, %correlation_id, reason, "assertion refused");
-        if refusal.reason == countersign_domain::assertion::Reason::UnknownOrganization {
+        if refusal.reason == Reason::UnknownOrganization {
             return;
         }
-        self.activity.note(ActivityEntry {
-            tenant_id: Some(tenant_id),
+        self.activity.note(Refused {
+            tenant_id,
             at: self.now(),
-            kind: "token.refused".to_owned(),
-            correlation_id: correlation_id.to_string(),
-            actor: "caller".to_owned(),
-            detail: json!({"reason": reason, "seen": refusal.seen, "expected": refusal.expected}),
+            correlation_id,
+            refusal: refusal.clone(),
         });
     }
 

@@ -189,7 +189,10 @@ mod tests {
     #[test]
     fn milliseconds_are_named_in_the_refusal() {
         let refusal = times(&claims(r#"{"exp":1795467600000}"#)).unwrap_err();
-        assert!(refusal.expected.contains("not milliseconds"), "{refusal:?}");
+        assert!(
+            refusal.sentence().contains("not milliseconds"),
+            "{refusal:?}"
+        );
     }
 
     #[test]

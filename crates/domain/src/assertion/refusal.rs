@@ -1,8 +1,12 @@
 //! Why an assertion is refused: one reason per condition, each with its check, its OAuth error and its sentence.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
+
+use crate::directory::TrustedConfiguration;
+use crate::time::UnixTime;
 
 /// The fourteen checks, in the order in which they run (`tokens.md`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -195,22 +199,66 @@ impl fmt::Display for Reason {
 }
 
 /// A refused assertion: the reason, and what was seen and expected.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Refusal {
     /// Why.
     pub reason: Reason,
     /// What the assertion had; repeated only to who may see it.
     pub seen: String,
     /// What would have been accepted.
-    pub expected: String,
+    pub expected: Expected,
     /// Whether the caller had proven to hold the registered key when it was refused.
     proven: bool,
+}
+
+/// What would have been accepted, as a text that is written when somebody reads it.
+#[derive(Clone, Debug)]
+pub enum Expected {
+    /// A key of the configuration that is active at the moment. To name them before the answer would take time that no
+    /// other refusal before the signature takes, and so tell that a `kid` is not among them (conformance D11).
+    ActiveKey(Arc<TrustedConfiguration>, UnixTime),
+    /// Anything else.
+    Text(String),
+}
+
+impl Expected {
+    /// Whether there is nothing to tell.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        matches!(self, Self::Text(text) if text.is_empty())
+    }
+}
+
+impl From<&str> for Expected {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Expected {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (configuration, now) = match self {
+            Self::Text(text) => return f.write_str(text),
+            Self::ActiveKey(configuration, now) => (configuration, *now),
+        };
+        for (position, key) in configuration.active_keys(now).enumerate() {
+            let or = if position == 0 { "" } else { " or " };
+            write!(f, "{or}kid {} with {}", key.kid.as_str(), key.algorithm)?;
+        }
+        Ok(())
+    }
 }
 
 impl Refusal {
     /// A refusal with what was seen and what was expected.
     #[must_use]
-    pub fn new(reason: Reason, seen: impl Into<String>, expected: impl Into<String>) -> Self {
+    pub fn new(reason: Reason, seen: impl Into<String>, expected: impl Into<Expected>) -> Self {
         Self {
             reason,
             seen: seen.into(),

@@ -6,7 +6,7 @@ use countersign_crypto::{
     Algorithm, JwsRefusal, TokenType, UnverifiedJws, VerifiedJws, VerifyingKey,
 };
 
-use super::refusal::{Check, Reason, Refusal};
+use super::refusal::{Check, Expected, Reason, Refusal};
 use super::trace::Trace;
 use super::{Flow, claims};
 use crate::configurations::{ConfigurationStatus, KeyUse};
@@ -209,7 +209,7 @@ impl<'a> UnverifiedAssertion<'a> {
 
     fn keys(
         &self,
-        configuration: &TrustedConfiguration,
+        configuration: &Arc<TrustedConfiguration>,
         now: UnixTime,
         trace: &mut Trace,
     ) -> Result<Vec<usize>, Refusal> {
@@ -225,29 +225,15 @@ impl<'a> UnverifiedAssertion<'a> {
             }
         }
         let seen = || {
-            format!(
-                "kid {}, alg {}",
-                header.kid().unwrap_or("none"),
-                header.algorithm()
-            )
+            let kid = header.kid().unwrap_or("none");
+            ["kid ", kid, ", alg ", header.algorithm().as_str()].concat()
         };
-        let expected = || {
-            let keys = &configuration.configuration().state.keys;
-            let names: Vec<String> = keys
-                .iter()
-                .filter(|key| key.state.usable(key.expires_at, now) == KeyUse::Active)
-                .map(|key| format!("kid {} with {}", key.kid.as_str(), key.algorithm))
-                .collect();
-            names.join(" or ")
-        };
+        let expected = Expected::ActiveKey(Arc::clone(configuration), now);
         if usable.is_empty() {
-            return Err(Refusal::new(
-                unusable.unwrap_or(Reason::KeyUnknown),
-                seen(),
-                expected(),
-            ));
+            let reason = unusable.unwrap_or(Reason::KeyUnknown);
+            return Err(Refusal::new(reason, seen(), expected));
         }
-        trace.passed(Check::Key, || (seen(), expected()));
+        trace.passed(Check::Key, || (seen(), expected.to_string()));
         Ok(usable)
     }
 

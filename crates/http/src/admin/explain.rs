@@ -155,7 +155,7 @@ impl CheckView {
         {
             return Self {
                 seen: refusal.seen.clone(),
-                expected: refusal.expected.clone(),
+                expected: refusal.expected.to_string(),
                 reason: Some(refusal.reason.code()),
                 detail: refusal.reason.sentence().to_owned(),
                 ..blank("failed")
