@@ -6,7 +6,6 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
 use countersign_domain::ids::CorrelationId;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
@@ -40,13 +39,10 @@ impl Posted {
 }
 
 impl<S: Send + Sync> FromRequest<S> for Posted {
-    type Rejection = Response;
+    type Rejection = OAuthError;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
-        let correlation_id = correlation_id(request.extensions());
-        read(request)
-            .await
-            .map_err(|error| error.with_correlation(correlation_id).into_response())
+    async fn from_request(request: Request, _: &S) -> Result<Self, OAuthError> {
+        read(request).await
     }
 }
 

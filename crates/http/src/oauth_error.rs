@@ -3,13 +3,14 @@
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use countersign_domain::ids::CorrelationId;
 use serde::Serialize;
+
+use crate::front::current_correlation_id;
 
 /// Said to every caller whose signature has not verified: the same text whatever the cause (conformance D11).
 const CONSTANT: &str = "The assertion was not accepted. The organization's activity log has the reason under the correlation ID.";
 
-/// An OAuth error on its way to the caller.
+/// An OAuth error on its way to the caller. The correlation ID is added when it is written.
 #[derive(Clone, Debug)]
 pub(crate) struct OAuthError {
     status: StatusCode,
@@ -18,7 +19,6 @@ pub(crate) struct OAuthError {
     reason: Option<&'static str>,
     challenge: Option<&'static str>,
     retry_after: Option<u32>,
-    correlation_id: Option<CorrelationId>,
 }
 
 #[derive(Serialize)]
@@ -28,7 +28,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    correlation_id: Option<CorrelationId>,
+    correlation_id: Option<String>,
 }
 
 /// A reason code and a sentence, for those who may know.
@@ -43,21 +43,14 @@ impl OAuthError {
             reason: None,
             challenge: None,
             retry_after: None,
-            correlation_id: None,
         }
     }
 
-    fn disclosing(
-        status: StatusCode,
-        error: &'static str,
-        disclosed: Disclosed,
-        correlation_id: CorrelationId,
-    ) -> Self {
+    fn disclosing(status: StatusCode, error: &'static str, disclosed: Disclosed) -> Self {
         let (reason, description) = disclosed.unzip();
         let description = description.unwrap_or_else(|| CONSTANT.to_owned());
         Self {
             reason,
-            correlation_id: Some(correlation_id),
             ..Self::new(status, error, description)
         }
     }
@@ -88,41 +81,21 @@ impl OAuthError {
         Self::new(StatusCode::BAD_REQUEST, "unsupported_grant_type", text)
     }
 
-    pub(crate) fn invalid_grant(disclosed: Disclosed, correlation_id: CorrelationId) -> Self {
-        Self::disclosing(
-            StatusCode::BAD_REQUEST,
-            "invalid_grant",
-            disclosed,
-            correlation_id,
-        )
+    pub(crate) fn invalid_grant(disclosed: Disclosed) -> Self {
+        Self::disclosing(StatusCode::BAD_REQUEST, "invalid_grant", disclosed)
     }
 
-    pub(crate) fn invalid_scope(disclosed: Disclosed, correlation_id: CorrelationId) -> Self {
-        Self::disclosing(
-            StatusCode::BAD_REQUEST,
-            "invalid_scope",
-            disclosed,
-            correlation_id,
-        )
+    pub(crate) fn invalid_scope(disclosed: Disclosed) -> Self {
+        Self::disclosing(StatusCode::BAD_REQUEST, "invalid_scope", disclosed)
     }
 
     /// RFC 8707 §2.
-    pub(crate) fn invalid_target(disclosed: Disclosed, correlation_id: CorrelationId) -> Self {
-        Self::disclosing(
-            StatusCode::BAD_REQUEST,
-            "invalid_target",
-            disclosed,
-            correlation_id,
-        )
+    pub(crate) fn invalid_target(disclosed: Disclosed) -> Self {
+        Self::disclosing(StatusCode::BAD_REQUEST, "invalid_target", disclosed)
     }
 
-    pub(crate) fn invalid_client(disclosed: Disclosed, correlation_id: CorrelationId) -> Self {
-        let refused = Self::disclosing(
-            StatusCode::UNAUTHORIZED,
-            "invalid_client",
-            disclosed,
-            correlation_id,
-        );
+    pub(crate) fn invalid_client(disclosed: Disclosed) -> Self {
+        let refused = Self::disclosing(StatusCode::UNAUTHORIZED, "invalid_client", disclosed);
         Self {
             challenge: Some("Bearer realm=\"countersign\""),
             ..refused
@@ -149,16 +122,12 @@ impl OAuthError {
         }
     }
 
-    pub(crate) fn server_error(correlation_id: CorrelationId) -> Self {
+    pub(crate) fn server_error() -> Self {
         let text = "Something went wrong here. The log has the cause under the correlation ID.";
-        let error = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", text);
-        Self {
-            correlation_id: Some(correlation_id),
-            ..error
-        }
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", text)
     }
 
-    pub(crate) fn slow_down(retry_after: u32, correlation_id: CorrelationId) -> Self {
+    pub(crate) fn slow_down(retry_after: u32) -> Self {
         let text = "The organization has used up its request budget; try again after the time in Retry-After.";
         let error = Self::new(
             StatusCode::TOO_MANY_REQUESTS,
@@ -167,15 +136,7 @@ impl OAuthError {
         );
         Self {
             retry_after: Some(retry_after),
-            correlation_id: Some(correlation_id),
             ..error
-        }
-    }
-
-    pub(crate) fn unavailable(retry_after: u32, correlation_id: CorrelationId) -> Self {
-        Self {
-            correlation_id: Some(correlation_id),
-            ..Self::temporarily_unavailable(retry_after)
         }
     }
 
@@ -191,13 +152,6 @@ impl OAuthError {
             ..error
         }
     }
-
-    pub(crate) fn with_correlation(self, correlation_id: CorrelationId) -> Self {
-        Self {
-            correlation_id: Some(correlation_id),
-            ..self
-        }
-    }
 }
 
 impl IntoResponse for OAuthError {
@@ -207,7 +161,7 @@ impl IntoResponse for OAuthError {
             error: self.error,
             error_description: &description,
             reason: self.reason,
-            correlation_id: self.correlation_id,
+            correlation_id: current_correlation_id(),
         };
         let mut response = no_store((self.status, Json(body)));
         let headers = response.headers_mut();

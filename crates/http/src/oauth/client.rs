@@ -1,11 +1,15 @@
 //! How a client proves who it is at the token, introspection and revocation endpoints.
 
+use axum::extract::{FromRequestParts, Path};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 use countersign_domain::assertion::Flow;
+use countersign_domain::ids::TenantId;
 
 use crate::form::Form;
 use crate::oauth_error::OAuthError;
+use crate::problem::Problem;
 
 /// RFC 7523 §2.2.
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -66,22 +70,17 @@ impl<'a> Presented<'a> {
     }
 }
 
-/// The organization in the path, without saying more about one that is malformed than about one that is unknown.
-pub(super) mod known_tenant {
-    use axum::extract::{FromRequestParts, Path};
-    use axum::http::request::Parts;
-    use countersign_domain::ids::TenantId;
-    use std::convert::Infallible;
+/// The organization in the path. One that is malformed is as unknown as one that does not exist (conformance D11).
+pub(super) struct Tenant(pub(super) TenantId);
 
-    /// The ID, when it is well-formed.
-    pub(crate) struct FromPath(pub(crate) Option<TenantId>);
+impl<S: Send + Sync> FromRequestParts<S> for Tenant {
+    type Rejection = Problem;
 
-    impl<S: Send + Sync> FromRequestParts<S> for FromPath {
-        type Rejection = Infallible;
-
-        async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-            let path = Path::<String>::from_request_parts(parts, state).await;
-            Ok(Self(path.ok().and_then(|Path(tenant)| tenant.parse().ok())))
-        }
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.ok()
+            .and_then(|Path(tenant)| tenant.parse().ok())
+            .map(Self)
+            .ok_or_else(Problem::not_found)
     }
 }

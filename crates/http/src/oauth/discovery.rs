@@ -6,9 +6,8 @@ use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYP
 use axum::response::{IntoResponse, Response};
 use countersign_domain::ids::TenantId;
 
-use super::client::known_tenant::FromPath;
+use super::client::Tenant;
 use crate::admin::{App, problem};
-use crate::problem::Problem;
 
 /// Shorter than the time that a new key is published before its first use.
 const CACHE: &str = "public, max-age=300";
@@ -16,7 +15,7 @@ const CACHE: &str = "public, max-age=300";
 /// `/.well-known/oauth-authorization-server/t/{tenant_id}`.
 pub(crate) async fn authorization_server(
     State(service): State<App>,
-    FromPath(tenant): FromPath,
+    Tenant(tenant): Tenant,
 ) -> Response {
     metadata(&service, tenant, false).await
 }
@@ -24,16 +23,13 @@ pub(crate) async fn authorization_server(
 /// `/t/{tenant_id}/.well-known/openid-configuration`.
 pub(crate) async fn openid_configuration(
     State(service): State<App>,
-    FromPath(tenant): FromPath,
+    Tenant(tenant): Tenant,
 ) -> Response {
     metadata(&service, tenant, true).await
 }
 
 /// `/t/{tenant_id}/jwks`.
-pub(crate) async fn jwks(State(service): State<App>, FromPath(tenant): FromPath) -> Response {
-    let Some(tenant) = tenant else {
-        return Problem::not_found().into_response();
-    };
+pub(crate) async fn jwks(State(service): State<App>, Tenant(tenant): Tenant) -> Response {
     match service.jwks(tenant).await {
         Ok(jwks) => published((
             [(CONTENT_TYPE, "application/jwk-set+json")],
@@ -43,10 +39,7 @@ pub(crate) async fn jwks(State(service): State<App>, FromPath(tenant): FromPath)
     }
 }
 
-async fn metadata(service: &App, tenant: Option<TenantId>, openid: bool) -> Response {
-    let Some(tenant) = tenant else {
-        return Problem::not_found().into_response();
-    };
+async fn metadata(service: &App, tenant: TenantId, openid: bool) -> Response {
     match service.metadata(tenant, openid).await {
         Ok(document) => published(Json(document)),
         Err(error) => problem(error).into_response(),

@@ -4,52 +4,32 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use countersign_domain::assertion::Flow;
-use countersign_domain::ids::{CorrelationId, TenantId};
 use countersign_service::{Caller, ClientProof, Introspection, IntrospectionError};
 
-use super::client::{Presented, known_tenant};
-use super::refused;
-use super::token::is_unknown_organization;
+use super::client::{Presented, Tenant};
+use super::{Failure, refused};
 use crate::admin::{App, bearer_token};
 use crate::form::{Form, Posted};
 use crate::oauth_error::{OAuthError, no_store};
-use crate::problem::Problem;
 
 /// The introspection endpoint.
 pub(crate) async fn introspect(
     State(service): State<App>,
-    tenant: known_tenant::FromPath,
+    Tenant(tenant_id): Tenant,
     posted: Posted,
-) -> Response {
-    let Some(tenant_id) = tenant.0 else {
-        return Problem::not_found().into_response();
-    };
-    match answer(&service, tenant_id, &posted).await {
-        Ok(response) => response,
-        Err(error) => error
-            .with_correlation(posted.correlation_id())
-            .into_response(),
-    }
-}
-
-async fn answer(
-    service: &App,
-    tenant_id: TenantId,
-    posted: &Posted,
-) -> Result<Response, OAuthError> {
-    let correlation_id = posted.correlation_id();
+) -> Result<Response, Failure> {
     let form = posted.form()?;
-    let Asked { asker, token } = Asked::read(service, &posted.parts, &form).await?;
+    let Asked { asker, token } = Asked::read(&service, &posted.parts, &form).await?;
     let introspection = service
-        .introspect(tenant_id, asker.proof(), token, correlation_id)
+        .introspect(tenant_id, asker.proof(), token, posted.correlation_id())
         .await;
-    Ok(match introspection {
-        Ok(Introspection::Active(claims)) => no_store(Json(claims)),
-        Ok(Introspection::Inactive) => no_store(Json(serde_json::json!({"active": false}))),
-        Err(error) => unproven(error, &posted.parts.headers, correlation_id),
-    })
+    match introspection {
+        Ok(Introspection::Active(claims)) => Ok(no_store(Json(claims))),
+        Ok(Introspection::Inactive) => Ok(no_store(Json(serde_json::json!({"active": false})))),
+        Err(error) => Err(unproven(error, &posted.parts.headers)),
+    }
 }
 
 /// What introspection and revocation are asked: who asks, and about which token.
@@ -122,23 +102,14 @@ impl Asker<'_> {
 }
 
 /// The answer to one who has not proven who it is.
-pub(super) fn unproven(
-    error: IntrospectionError,
-    headers: &HeaderMap,
-    correlation_id: CorrelationId,
-) -> Response {
+pub(super) fn unproven(error: IntrospectionError, headers: &HeaderMap) -> Failure {
     match error {
-        IntrospectionError::Client(error) if is_unknown_organization(&error) => {
-            Problem::not_found().into_response()
+        IntrospectionError::Client(error) => refused(error, Flow::ClientAuthentication),
+        IntrospectionError::NotAllowed => {
+            OAuthError::unsupported_client_authentication(headers).into()
         }
-        IntrospectionError::Client(error) => {
-            refused(error, Flow::ClientAuthentication, correlation_id).into_response()
-        }
-        IntrospectionError::NotAllowed => OAuthError::unsupported_client_authentication(headers)
-            .with_correlation(correlation_id)
-            .into_response(),
         IntrospectionError::Unavailable { retry_after } => {
-            OAuthError::unavailable(retry_after, correlation_id).into_response()
+            OAuthError::temporarily_unavailable(retry_after).into()
         }
     }
 }

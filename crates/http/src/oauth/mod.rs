@@ -8,13 +8,14 @@ mod revoke;
 mod token;
 
 use axum::Router;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use countersign_domain::assertion::{Flow, Reason};
-use countersign_domain::ids::CorrelationId;
 use countersign_service::ExchangeError;
 
 use crate::admin::App;
 use crate::oauth_error::OAuthError;
+use crate::problem::Problem;
 
 /// The routes of the OAuth endpoints.
 pub(crate) fn router() -> Router<App> {
@@ -38,35 +39,58 @@ pub(crate) fn compatibility_router() -> Router<App> {
     Router::new().route("/passport/v1/oauth2/token", post(passport::token))
 }
 
-/// The OAuth answer to an exchange that gave no token (RFC 6749 §5.2).
+/// An endpoint's answer that is none.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// There is no such organization: one constant answer everywhere (conformance D11).
+    NoSuchOrganization,
+    /// An OAuth error.
+    OAuth(OAuthError),
+}
+
+impl From<OAuthError> for Failure {
+    fn from(error: OAuthError) -> Self {
+        Self::OAuth(error)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        match self {
+            Self::NoSuchOrganization => Problem::not_found().into_response(),
+            Self::OAuth(error) => error.into_response(),
+        }
+    }
+}
+
+/// The answer to an exchange that gave no token (RFC 6749 §5.2).
 ///
 /// The reason is told only to a caller whose signature has verified; everybody else gets one constant text.
-pub(crate) fn refused(
-    error: ExchangeError,
-    flow: Flow,
-    correlation_id: CorrelationId,
-) -> OAuthError {
+fn refused(error: ExchangeError, flow: Flow) -> Failure {
     let refusal = match error {
-        ExchangeError::Fault => return OAuthError::server_error(correlation_id),
+        ExchangeError::Fault => return OAuthError::server_error().into(),
         ExchangeError::RateLimited { retry_after } => {
-            return OAuthError::slow_down(retry_after, correlation_id);
+            return OAuthError::slow_down(retry_after).into();
         }
         ExchangeError::Unavailable { retry_after } => {
-            return OAuthError::unavailable(retry_after, correlation_id);
+            return OAuthError::temporarily_unavailable(retry_after).into();
         }
         ExchangeError::Refused(refusal) => refusal,
     };
     let disclosed = refusal
         .is_disclosed()
         .then(|| (refusal.reason.code(), refusal.sentence()));
-    match (refusal.reason, flow) {
+    let error = match (refusal.reason, flow) {
+        // At the compatibility route the organization is a claim, not an address.
+        (Reason::UnknownOrganization, Flow::AuthorizationGrant | Flow::ClientAuthentication) => {
+            return Failure::NoSuchOrganization;
+        }
         (Reason::ScopeMalformed | Reason::ScopeNotGranted | Reason::ScopeUnknown, _) => {
-            OAuthError::invalid_scope(disclosed, correlation_id)
+            OAuthError::invalid_scope(disclosed)
         }
-        (Reason::ResourceNotServed, _) => OAuthError::invalid_target(disclosed, correlation_id),
-        (_, Flow::ClientAuthentication) => OAuthError::invalid_client(disclosed, correlation_id),
-        (_, Flow::AuthorizationGrant | Flow::Compatibility) => {
-            OAuthError::invalid_grant(disclosed, correlation_id)
-        }
-    }
+        (Reason::ResourceNotServed, _) => OAuthError::invalid_target(disclosed),
+        (_, Flow::ClientAuthentication) => OAuthError::invalid_client(disclosed),
+        (_, Flow::AuthorizationGrant | Flow::Compatibility) => OAuthError::invalid_grant(disclosed),
+    };
+    error.into()
 }

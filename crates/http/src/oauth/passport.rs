@@ -3,12 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use countersign_domain::assertion::Flow;
 use countersign_service::ExchangeRequest;
 use serde::{Deserialize, Serialize};
 
-use super::refused;
+use super::{Failure, refused};
 use crate::admin::App;
 use crate::front::Correlation;
 use crate::json::StrictJson;
@@ -32,12 +32,12 @@ pub(crate) async fn token(
     State(service): State<App>,
     Correlation(correlation_id): Correlation,
     body: Result<StrictJson<PassportRequest>, Response>,
-) -> Response {
+) -> Result<Response, Failure> {
     let Ok(StrictJson(PassportRequest { token })) = body else {
         let error = OAuthError::invalid_request(
             "The body must be JSON with the member token: the signed JWT.",
         );
-        return error.with_correlation(correlation_id).into_response();
+        return Err(error.into());
     };
     let flow = Flow::Compatibility;
     let request = ExchangeRequest {
@@ -51,14 +51,14 @@ pub(crate) async fn token(
     match service.exchange_by_claim(request).await {
         Ok(issued) => {
             let expires_in = issued.expires_in.to_string();
-            no_store((
+            Ok(no_store((
                 StatusCode::CREATED,
                 Json(PassportResponse {
                     access_token: issued.access_token,
                     expires_in,
                 }),
-            ))
+            )))
         }
-        Err(error) => refused(error, flow, correlation_id).into_response(),
+        Err(error) => Err(refused(error, flow)),
     }
 }

@@ -3,17 +3,15 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
-use countersign_domain::assertion::{Flow, Reason};
-use countersign_domain::ids::TenantId;
-use countersign_service::{ExchangeError, ExchangeRequest, IssuedToken};
+use axum::response::Response;
+use countersign_domain::assertion::Flow;
+use countersign_service::{ExchangeRequest, IssuedToken};
 
-use super::client::{Presented, known_tenant};
-use super::refused;
+use super::client::{Presented, Tenant};
+use super::{Failure, refused};
 use crate::admin::App;
 use crate::form::{Form, Posted};
 use crate::oauth_error::{OAuthError, forbid_storing};
-use crate::problem::Problem;
 
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -21,26 +19,9 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// The token endpoint.
 pub(crate) async fn token(
     State(service): State<App>,
-    tenant: known_tenant::FromPath,
+    Tenant(tenant_id): Tenant,
     posted: Posted,
-) -> Response {
-    let Some(tenant_id) = tenant.0 else {
-        return Problem::not_found().into_response();
-    };
-    match exchange(&service, tenant_id, &posted).await {
-        Ok(response) => response,
-        Err(error) => error
-            .with_correlation(posted.correlation_id())
-            .into_response(),
-    }
-}
-
-async fn exchange(
-    service: &App,
-    tenant_id: TenantId,
-    posted: &Posted,
-) -> Result<Response, OAuthError> {
-    let correlation_id = posted.correlation_id();
+) -> Result<Response, Failure> {
     let form = posted.form()?;
     let presented = present(&form, &posted.parts.headers)?;
     let resources = form.all("resource");
@@ -50,12 +31,11 @@ async fn exchange(
         scope: form.get("scope"),
         resources: &resources,
         client_id: form.get("client_id"),
-        correlation_id,
+        correlation_id: posted.correlation_id(),
     };
     match service.exchange(tenant_id, request).await {
         Ok(issued) => Ok(success(&issued)),
-        Err(error) if is_unknown_organization(&error) => Ok(Problem::not_found().into_response()),
-        Err(error) => Err(refused(error, presented.flow, correlation_id)),
+        Err(error) => Err(refused(error, presented.flow)),
     }
 }
 
@@ -86,11 +66,6 @@ fn success(issued: &IssuedToken) -> Response {
     );
     forbid_storing(headers);
     response
-}
-
-/// Whether the organization does not exist: one constant 404 everywhere (conformance D11).
-pub(super) fn is_unknown_organization(error: &ExchangeError) -> bool {
-    matches!(error, ExchangeError::Refused(refusal) if refusal.reason == Reason::UnknownOrganization)
 }
 
 /// Reads the grant and what proves it: exactly one mechanism (RFC 6749 §2.3).
