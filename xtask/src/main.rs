@@ -29,7 +29,7 @@ usage: cargo xtask COMMAND
   test --quick    format, lint, unit and integration tests on the embedded database
   test --only X   the steps whose name contains X (and the release build, when they need it)
   check           file and function sizes and the other budgets of docs/architecture.md
-  bench [NAME…]   the benchmarks, in a release build
+  bench [NAME…]   the benchmarks, built as packages are (profile dist)
   fuzz SECONDS    each fuzz target for so long; new inputs stay in fuzz/corpus";
 
 fn main() -> ExitCode {
@@ -60,9 +60,9 @@ fn bench(root: &Path, names: &[&str]) -> Result<bool, String> {
     if !root.join("crates/bench/Cargo.toml").exists() {
         return Err("there is no crates/bench in this clone: nothing to measure".to_owned());
     }
-    // What is measured is the server as it stands, not one built earlier.
+    // What is measured is the server as it stands, not one built earlier, and as it is packaged.
     let built = Command::new("cargo")
-        .args(["build", "--release", "--package", "countersign"])
+        .args(["build", "--profile", "dist", "--package", "countersign"])
         .current_dir(root)
         .status()
         .map_err(|error| format!("cannot start cargo: {error}"))?;
@@ -70,7 +70,8 @@ fn bench(root: &Path, names: &[&str]) -> Result<bool, String> {
         return Ok(false);
     }
     Command::new("cargo")
-        .args(["run", "--release", "--package", "countersign-bench", "--"])
+        .args(["run", "--profile", "dist"])
+        .args(["--package", "countersign-bench", "--"])
         .args(names)
         .current_dir(root)
         .status()
