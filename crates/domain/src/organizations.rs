@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::identifier::Identifier;
 use crate::ids::TenantId;
-use crate::permission_groups::{GroupSet, MAX_GROUPS, PermissionGroup};
+use crate::permission_groups::{GroupSet, MAX_GROUPS, parse_groups};
 use crate::text::{Label, MalformedText};
 use crate::time::UnixTime;
 
@@ -191,13 +191,8 @@ impl OrganizationState {
             if names.len() > MAX_GROUPS {
                 return Err(OrganizationRefusal::TooManyGroups);
             }
-            self.permission_groups = names
-                .into_iter()
-                .map(|name| {
-                    PermissionGroup::parse(&name)
-                        .map_err(|_| OrganizationRefusal::GroupMalformed(name))
-                })
-                .collect::<Result<_, _>>()?;
+            self.permission_groups =
+                parse_groups(&names).map_err(OrganizationRefusal::GroupMalformed)?;
         }
         Ok(self)
     }

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::excerpt;
+
 /// The longest accepted name of a group, in bytes.
 const MAX_GROUP_BYTES: usize = 128;
 
@@ -94,6 +96,15 @@ impl TryFrom<String> for PermissionGroup {
 
 /// A set of permission groups in a stable order.
 pub type GroupSet = BTreeSet<PermissionGroup>;
+
+/// Parses a list of names.
+///
+/// # Errors
+/// The beginning of the first name that is none, safe to repeat.
+pub(crate) fn parse_groups(names: &[String]) -> Result<GroupSet, String> {
+    let parse = |name: &String| PermissionGroup::parse(name).map_err(|_| excerpt(name));
+    names.iter().map(parse).collect()
+}
 
 /// Writes a set as the value of `scope`: names separated by single spaces.
 #[must_use]

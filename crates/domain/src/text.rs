@@ -3,6 +3,14 @@
 use countersign_crypto::import::has_private_key;
 use serde::{Deserialize, Serialize};
 
+/// The beginning of a value, safe to repeat in an answer to the one who sent it.
+pub(crate) fn excerpt(text: &str) -> String {
+    if has_private_key(text) {
+        return "a private key".to_owned();
+    }
+    text.chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
 /// Why a free text is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedText {

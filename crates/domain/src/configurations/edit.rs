@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use countersign_crypto::import::{ImportedKey, has_private_key};
+use countersign_crypto::import::ImportedKey;
 use countersign_crypto::{Algorithm, VerifyingKey};
 
 use super::keys::{KeyId, KeyState, KeyUse, MAX_KEYS, MAX_RETIRE_AFTER, RegisteredKey};
@@ -13,9 +13,12 @@ use super::{
 use crate::identifier::Identifier;
 use crate::ids::ConfigurationId;
 use crate::organizations::OrganizationState;
-use crate::permission_groups::{GroupSet, PermissionGroup};
-use crate::text::{Label, Note};
+use crate::permission_groups::{GroupSet, parse_groups};
+use crate::text::{Label, Note, excerpt};
 use crate::time::UnixTime;
+
+/// The most claims one configuration may copy.
+const MAX_COPIED_CLAIMS: usize = 20;
 
 /// The shortest useful lifetimes, in seconds.
 const MIN_ASSERTION_LIFETIME: u32 = 30;
@@ -361,23 +364,14 @@ fn claims(names: &[String]) -> Result<BTreeSet<CopiedClaim>, ConfigurationRefusa
     let parse = |name: &String| {
         CopiedClaim::parse(name).map_err(|_| ConfigurationRefusal::CopiedClaim(excerpt(name)))
     };
-    names.iter().take(MAX_KEYS).map(parse).collect()
-}
-
-fn groups(names: &[String]) -> Result<GroupSet, ConfigurationRefusal> {
-    let parse = |name: &String| {
-        PermissionGroup::parse(name)
-            .map_err(|_| ConfigurationRefusal::GroupMalformed(excerpt(name)))
-    };
+    if names.len() > MAX_COPIED_CLAIMS {
+        return Err(ConfigurationRefusal::TooManyCopiedClaims);
+    }
     names.iter().map(parse).collect()
 }
 
-/// The beginning of a value, safe to repeat in an answer to the one who sent it.
-fn excerpt(text: &str) -> String {
-    if has_private_key(text) {
-        return "a private key".to_owned();
-    }
-    text.chars().filter(|c| !c.is_control()).take(64).collect()
+fn groups(names: &[String]) -> Result<GroupSet, ConfigurationRefusal> {
+    parse_groups(names).map_err(ConfigurationRefusal::GroupMalformed)
 }
 
 /// Binds imported keys to an algorithm and a `kid`: the first is current, the others wait.

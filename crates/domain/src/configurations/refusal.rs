@@ -92,6 +92,9 @@ pub enum ConfigurationRefusal {
         /// The rule.
         cause: MalformedText,
     },
+    /// Too many claims to copy.
+    #[error("copied_claims: at most 20 claims")]
+    TooManyCopiedClaims,
     /// Too many keys.
     #[error("A configuration holds at most 20 keys.")]
     TooManyKeys,
@@ -129,6 +132,7 @@ impl ConfigurationRefusal {
             Self::NothingToChange => "nothing_to_change",
             Self::RetireAfter => "retire_after_out_of_range",
             Self::Text { .. } => "text_malformed",
+            Self::TooManyCopiedClaims => "too_many_copied_claims",
             Self::TooManyKeys => "too_many_keys",
             Self::TripleTaken => "verifier_values_taken",
         }
@@ -142,7 +146,7 @@ impl ConfigurationRefusal {
             Self::AlgorithmDoesNotFit => "algorithm",
             Self::AssertionLifetime => "max_assertion_lifetime",
             Self::AudienceNotExclusive => "verifier_audience",
-            Self::CopiedClaim(_) => "copied_claims",
+            Self::CopiedClaim(_) | Self::TooManyCopiedClaims => "copied_claims",
             Self::ExpiryInPast => "expires_at",
             Self::GroupMalformed(_) | Self::GroupNotEntitled(_) | Self::GroupsOnStandard => {
                 "permission_groups"

@@ -208,6 +208,11 @@ async fn fields_out_of_their_range_are_refused_with_the_member_to_blame() {
         ("copied_claims", json!(["sub"]), "copied_claim_not_allowed"),
         (
             "copied_claims",
+            (0..21).map(|n| json!(format!("claim{n}"))).collect(),
+            "too_many_copied_claims",
+        ),
+        (
+            "copied_claims",
             json!(["tenant_id"]),
             "copied_claim_not_allowed",
         ),

@@ -168,6 +168,8 @@ fn everywhere(tenant: &str, text: &str) -> Vec<(String, Value)> {
         let body = json!({"public_key": crate::support::fresh_key(), member: list});
         requests.push((format!("{organization}/configurations"), body));
     }
+    let body = json!({"name": "Groups", "permission_groups": [text]});
+    requests.push(("/api/v1/organizations".to_owned(), body));
     let body = json!({"name": text});
     requests.push(("/api/v1/organizations".to_owned(), body));
     requests.push((format!("{organization}/suspend"), json!({"reason": text})));
