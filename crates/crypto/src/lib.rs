@@ -27,8 +27,8 @@ pub use digests::{
 };
 pub use jcs::{NotCanonicalizable, canonical_json};
 pub use jws::{
-    JwsHeader, JwsRefusal, MAX_HEADER_OCTETS, MAX_JWS_OCTETS, Segment, TokenType, UnverifiedJws,
-    VerifiedJws,
+    JwsHeader, JwsRefusal, MAX_HEADER_OCTETS, MAX_JWS_OCTETS, RefusedPart, Segment, SigningInput,
+    TokenType, UnverifiedJws, VerifiedJws,
 };
 pub use public_key::{KeyFingerprint, KeyKind, PublicKey, PublicKeyRejected};
 pub use sealing::{MasterKey, MasterKeyMalformed, SealRefused};

@@ -164,7 +164,8 @@ fn da4_high_s_is_accepted_and_the_replay_digest_ignores_it() {
             .unwrap()
             .verify(&verifying)
             .unwrap()
-            .signing_input_digest()
+            .signing_input()
+            .digest()
     };
     assert_eq!(digest(&signature), digest(&mirrored));
 }

@@ -84,7 +84,7 @@ proptest! {
         let key = SigningKey::generate(SigningAlgorithm::Es256);
         let token = JwsSigner::new(key.clone(), Some("JWT"), None).sign(claims.to_string().as_bytes());
         let verified = UnverifiedJws::parse(&token).unwrap().verify(&verifying(&key)).unwrap();
-        prop_assert_eq!(Value::Object(verified.into_parts().unwrap().1.into_members()), claims);
+        prop_assert_eq!(Value::Object(verified.into_claims().unwrap().into_members()), claims);
     }
 
     #[test]

@@ -52,7 +52,7 @@ fn a_proper_token_is_accepted() {
     assert_eq!(verified.claims().unwrap().text("sub"), Some("a"));
     let input = token.rsplit_once('.').unwrap().0;
     assert_eq!(
-        verified.signing_input_digest(),
+        verified.signing_input().digest(),
         countersign_crypto::sha256(&[input.as_bytes()])
     );
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-use crate::configurations::Configuration;
+use crate::assertion::AcceptedAssertion;
 use crate::grant::Grant;
 use crate::permission_groups::to_scope;
 use crate::time::UnixTime;
@@ -12,51 +12,45 @@ use crate::time::UnixTime;
 /// Room for the claims of nearly every token.
 const USUAL_LENGTH: usize = 512;
 
-/// The claims of an access token, in the order in which they are written (RFC 9068 §2.2).
+/// An access token that nobody has recorded yet: all its claims but the `jti`, which only the record can give.
 #[derive(Debug)]
-pub struct AccessTokenClaims<'a> {
-    configuration: &'a Configuration,
-    grant: &'a Grant,
+pub struct UnrecordedToken {
+    grant: Grant,
     issued_at: UnixTime,
+    scope: String,
+    content: Vec<u8>,
 }
 
-impl<'a> AccessTokenClaims<'a> {
-    /// The claims for what was granted.
-    #[must_use]
-    pub const fn new(
-        configuration: &'a Configuration,
-        grant: &'a Grant,
-        issued_at: UnixTime,
-    ) -> Self {
-        Self {
-            configuration,
-            grant,
-            issued_at,
-        }
-    }
+/// An access token with all its claims.
+#[derive(Debug)]
+pub struct TokenClaims {
+    /// The claims set (RFC 7519 §4) as JSON.
+    pub json: Vec<u8>,
+    /// Seconds until the token ends.
+    pub expires_in: i64,
+    /// The permission groups, separated by spaces.
+    pub scope: String,
+}
 
-    /// The claims set as JSON. The `jti` comes last and is made from everything before it, so that it can name this very
-    /// content.
+impl UnrecordedToken {
+    /// Writes the claims for what was granted, in the order of RFC 9068 §2.2.
     ///
     /// # Errors
-    /// When the claims cannot be written as JSON.
-    pub fn to_json(&self, jti: impl FnOnce(&[u8]) -> String) -> serde_json::Result<Vec<u8>> {
-        let Self {
-            configuration,
-            grant,
-            issued_at,
-        } = self;
+    /// When a claim cannot be written as JSON.
+    pub fn new(grant: Grant, issued_at: UnixTime) -> serde_json::Result<Self> {
+        let configuration = grant.assertion().configuration().configuration();
         let state = &configuration.state;
+        let scope = to_scope(grant.scope());
         let mut json = Members::begin();
         json.text("iss", state.signer_issuer.as_str())?;
         json.text("aud", state.signer_audience.as_str())?;
         json.text("sub", state.verifier_subject.as_str())?;
         json.text("client_id", &configuration.id.to_string())?;
         json.text("tenant_id", &configuration.tenant_id.to_string())?;
-        if !grant.scope().is_empty() {
-            json.text("scope", &to_scope(grant.scope()))?;
+        if !scope.is_empty() {
+            json.text("scope", &scope)?;
         }
-        json.seconds("iat", *issued_at);
+        json.seconds("iat", issued_at);
         json.seconds("exp", grant.expires_at());
         if let Some(uid) = grant.uid() {
             json.text("uid", uid)?;
@@ -67,12 +61,46 @@ impl<'a> AccessTokenClaims<'a> {
         if !grant.custom().is_empty() {
             json.object("custom", grant.custom())?;
         }
-        let mut json = json.0.into_bytes();
+        Ok(Self {
+            grant,
+            issued_at,
+            scope,
+            content: json.0.into_bytes(),
+        })
+    }
+
+    /// The assertion that it is issued for.
+    #[must_use]
+    pub const fn assertion(&self) -> &AcceptedAssertion {
+        self.grant.assertion()
+    }
+
+    /// When it was issued.
+    #[must_use]
+    pub const fn issued_at(&self) -> UnixTime {
+        self.issued_at
+    }
+
+    /// When it ends.
+    #[must_use]
+    pub const fn expires_at(&self) -> UnixTime {
+        self.grant.expires_at()
+    }
+
+    /// Adds the `jti`. It comes last and is made from everything before it, so that it can name this very content.
+    #[must_use]
+    pub fn complete(self, jti: impl FnOnce(&[u8]) -> String) -> TokenClaims {
+        let expires_in = self.expires_at().seconds() - self.issued_at.seconds();
+        let mut json = self.content;
         let jti = jti(&json);
         json.extend_from_slice(JTI_MEMBER);
         json.extend_from_slice(jti.as_bytes());
         json.extend_from_slice(b"\"}");
-        Ok(json)
+        TokenClaims {
+            json,
+            expires_in,
+            scope: self.scope,
+        }
     }
 }
 
@@ -134,7 +162,7 @@ fn is_plain(text: &str) -> bool {
 /// How the last member of every claims set begins.
 const JTI_MEMBER: &[u8] = b",\"jti\":\"";
 
-/// The content that a `jti` was made from: everything before it in a claims set that [`AccessTokenClaims::to_json`] has
+/// The content that a `jti` was made from: everything before it in a claims set that [`UnrecordedToken::complete`] has
 /// written; `None` for any other text.
 #[must_use]
 pub fn content_before_jti<'a>(payload: &'a [u8], jti: &str) -> Option<&'a [u8]> {

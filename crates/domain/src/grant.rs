@@ -8,9 +8,19 @@ use crate::organizations::OrganizationState;
 use crate::permission_groups::{GroupSet, PermissionGroup, RequestedScope, to_scope};
 use crate::time::UnixTime;
 
-/// What the access token will allow.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a caller asks for beside the assertion.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// The `scope` parameter.
+    pub scope: Option<&'a str>,
+    /// The `resource` parameters (RFC 8707).
+    pub resources: &'a [&'a str],
+}
+
+/// An accepted assertion and what the access token for it will allow.
+#[derive(Debug)]
 pub struct Grant {
+    assertion: AcceptedAssertion,
     scope: GroupSet,
     uid: Option<String>,
     external_account_id: Option<String>,
@@ -19,6 +29,12 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// What it is granted for.
+    #[must_use]
+    pub const fn assertion(&self) -> &AcceptedAssertion {
+        &self.assertion
+    }
+
     /// The permission groups granted.
     #[must_use]
     pub const fn scope(&self) -> &GroupSet {
@@ -54,7 +70,7 @@ impl Grant {
 ///
 /// # Errors
 /// `resource_not_served`.
-pub fn check_resources(accepted: &AcceptedAssertion, resources: &[&str]) -> Result<(), Refusal> {
+fn check_resources(accepted: &AcceptedAssertion, resources: &[&str]) -> Result<(), Refusal> {
     let audience = &accepted
         .configuration()
         .configuration()
@@ -73,21 +89,32 @@ pub fn check_resources(accepted: &AcceptedAssertion, resources: &[&str]) -> Resu
     }
 }
 
-/// Decides scope, account binding, copied claims and lifetime.
+/// Decides audience, scope, account binding, copied claims and lifetime.
 ///
 /// # Errors
-/// `scope_malformed`, `scope_unknown`, `scope_not_granted` or `account_binding_malformed`.
+/// `resource_not_served`, `scope_malformed`, `scope_unknown`, `scope_not_granted` or `account_binding_malformed`.
 pub fn decide(
-    accepted: &AcceptedAssertion,
+    accepted: AcceptedAssertion,
     organization: &OrganizationState,
-    parameter: Option<&str>,
+    asked: Asked<'_>,
     now: UnixTime,
     trace: &mut Trace,
 ) -> Result<Grant, Refusal> {
+    try_decide(accepted, organization, asked, now, trace).map_err(Refusal::after_the_signature)
+}
+
+fn try_decide(
+    accepted: AcceptedAssertion,
+    organization: &OrganizationState,
+    asked: Asked<'_>,
+    now: UnixTime,
+    trace: &mut Trace,
+) -> Result<Grant, Refusal> {
+    check_resources(&accepted, asked.resources)?;
     let state = &accepted.configuration().configuration().state;
     let claims = accepted.claims();
     let granted = granted_groups(state, organization);
-    let requested = requested_scope(claims, accepted.flow(), parameter)?;
+    let requested = requested_scope(claims, accepted.flow(), asked.scope)?;
     let scope = narrow(requested.as_ref(), &granted, organization)?;
     trace.passed(Check::Scope, || {
         let seen = requested.as_ref().map_or_else(
@@ -111,12 +138,14 @@ pub fn decide(
         .filter_map(|name| claims.get_key_value(name.as_str()))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
+    let expires_at = token_end(&accepted, state, now);
     Ok(Grant {
+        assertion: accepted,
         scope,
         uid,
         external_account_id,
         custom,
-        expires_at: token_end(accepted, state, now),
+        expires_at,
     })
 }
 

@@ -185,6 +185,15 @@ impl Problem {
         )
     }
 
+    pub(crate) fn slow_down(retry_after: u32) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limited",
+            "The organization has used up its request budget; try again after the time in Retry-After.",
+        )
+        .with_header(header::RETRY_AFTER, &retry_after.to_string())
+    }
+
     pub(crate) fn unavailable(retry_after: u32) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -53,6 +53,7 @@ impl From<ServiceError> for ServerFailure {
             ServiceError::NotFound => Self("not found".to_owned()),
             ServiceError::Collided
             | ServiceError::KeyNeeded(_)
+            | ServiceError::RateLimited { .. }
             | ServiceError::Unavailable { .. } => {
                 Self("the database is unavailable; the log says why".to_owned())
             }

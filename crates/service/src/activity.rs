@@ -108,9 +108,15 @@ impl Service {
         correlation_id: CorrelationId,
         error: &ExchangeError,
     ) {
-        let ExchangeError::Refused(refusal) = error else {
-            metrics::counter!("countersign_tokens_unavailable_total").increment(1);
-            return;
+        let refusal = match error {
+            ExchangeError::Refused(refusal) => refusal,
+            ExchangeError::Fault(cause) => {
+                metrics::counter!("countersign_tokens_unavailable_total").increment(1);
+                return tracing::error!(%tenant_id, %correlation_id, cause, "no token: a fault of ours");
+            }
+            ExchangeError::RateLimited { .. } | ExchangeError::Unavailable { .. } => {
+                return metrics::counter!("countersign_tokens_unavailable_total").increment(1);
+            }
         };
         let reason = refusal.reason.code();
         metrics::counter!("countersign_tokens_refused_total", "reason" => reason).increment(1);

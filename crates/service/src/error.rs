@@ -19,6 +19,11 @@ pub enum ServiceError {
     KeyNeeded(SigningAlgorithm),
     /// It does not exist, or belongs to somebody else; nobody can tell which.
     NotFound,
+    /// The organization has used up its budget; try again later.
+    RateLimited {
+        /// When to try again, in seconds.
+        retry_after: u32,
+    },
     /// The request cannot be done as it is.
     Refused(Refused),
     /// The database does not answer, or the instance is not ready; try again later.

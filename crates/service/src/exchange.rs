@@ -2,20 +2,19 @@
 
 use std::sync::Arc;
 
-use countersign_domain::access_token::AccessTokenClaims;
+use countersign_domain::access_token::UnrecordedToken;
 use countersign_domain::assertion::{
     AcceptedAssertion, Conditions, Flow, OrganizationStanding, Reason, Refusal, Trace,
     UnverifiedAssertion,
 };
-use countersign_domain::grant::{self, Grant};
+use countersign_domain::grant::{self, Asked};
 use countersign_domain::ids::{CorrelationId, TenantId};
-use countersign_domain::permission_groups::to_scope;
 use countersign_domain::time::UnixTime;
 
 use crate::Service;
 use crate::error::RETRY_AFTER;
-use crate::ledger::{NotRecorded, Recorded};
-use crate::snapshots::OrganizationSnapshot;
+use crate::ledger::NotRecorded;
+use crate::snapshots::{Budget, OrganizationSnapshot};
 
 /// What a caller asks for.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +33,16 @@ pub struct ExchangeRequest<'a> {
     pub correlation_id: CorrelationId,
 }
 
+impl<'a> ExchangeRequest<'a> {
+    /// What it asks for beside the assertion.
+    pub(crate) const fn asked(&self) -> Asked<'a> {
+        Asked {
+            scope: self.scope,
+            resources: self.resources,
+        }
+    }
+}
+
 /// An access token and what to tell about it (RFC 6749 §5.1).
 #[derive(Debug)]
 pub struct IssuedToken {
@@ -50,8 +59,8 @@ pub struct IssuedToken {
 pub enum ExchangeError {
     /// A check did not hold.
     Refused(Refusal),
-    /// Ours.
-    Fault,
+    /// Ours: logged in full, told to nobody.
+    Fault(String),
     /// The organization has used up its budget.
     RateLimited {
         /// Seconds until there is some again.
@@ -126,15 +135,21 @@ impl Service {
             assertion,
             now,
         } = self.accept(tenant_id, request, trace).await?;
-        grant::check_resources(&assertion, request.resources).map_err(ExchangeError::Refused)?;
-        let granted = grant::decide(&assertion, &organization.state(), request.scope, now, trace)
+        let asked = request.asked();
+        let granted = grant::decide(assertion, &organization.state(), asked, now, trace)
             .map_err(ExchangeError::Refused)?;
-        let recorded = self.record(&assertion, granted.expires_at(), now).await?;
-        let jti = |content: &[u8]| self.ledger().jti(&recorded, content);
-        sign(&organization, &assertion, &granted, jti, now)
+        let token = UnrecordedToken::new(granted, now)
+            .map_err(|error| ExchangeError::Fault(error.to_string()))?;
+        // The key comes before the record: no assertion is burned for a token that cannot be signed.
+        let keyring = organization.keyring();
+        let signer = keyring
+            .current()
+            .ok_or_else(|| ExchangeError::Fault(format!("{tenant_id} has no signing key")))?;
+        let recorded = self.ledger().record(token).await.map_err(not_recorded)?;
+        Ok(signer.sign(recorded))
     }
 
-    /// Checks 1 to 11.
+    /// Checks 1 to 11, where tokens are issued and assertions used up.
     pub(crate) async fn accept(
         &self,
         tenant_id: TenantId,
@@ -145,28 +160,10 @@ impl Service {
         let now = conditions.now;
         let organization = self.find_organization(tenant_id, now).await?;
         organization
-            .take_budget()
+            .take_budget(Budget::Tokens)
             .map_err(|retry_after| ExchangeError::RateLimited { retry_after })?;
-        let unverified = UnverifiedAssertion::parse(request.assertion, request.flow, trace)
-            .map_err(ExchangeError::Refused)?;
-        let selected = {
-            let directory = organization.directory();
-            let standing = OrganizationStanding {
-                status: organization.state().status,
-                directory: &directory,
-            };
-            unverified.select(standing, request.client_id, now, trace)
-        };
-        let candidate = match selected {
-            Ok(candidate) => candidate,
-            Err(refusal) => {
-                self.spend_a_verification(unverified);
-                return Err(ExchangeError::Refused(refusal));
-            }
-        };
-        let assertion = unverified
-            .verify(candidate, trace)
-            .and_then(|verified| verified.accept(conditions, trace))
+        let assertion = self
+            .judge(&organization, request, conditions, trace)
             .map_err(ExchangeError::Refused)?;
         Ok(Accepted {
             organization,
@@ -175,24 +172,30 @@ impl Service {
         })
     }
 
-    /// Check 14, and the durable record.
-    pub(crate) async fn record(
+    /// Checks 1 to 11: the one way to an accepted assertion, for the token endpoint and the workbench alike.
+    pub(crate) fn judge(
         &self,
-        assertion: &AcceptedAssertion,
-        token_expires_at: UnixTime,
-        now: UnixTime,
-    ) -> Result<Recorded, ExchangeError> {
-        self.ledger()
-            .record(assertion, token_expires_at, now)
-            .await
-            .map_err(|cause| match cause {
-                NotRecorded::Replayed => {
-                    ExchangeError::Refused(Refusal::new(Reason::AssertionReplayed, "", ""))
-                }
-                NotRecorded::Unavailable => ExchangeError::Unavailable {
-                    retry_after: RETRY_AFTER,
-                },
-            })
+        organization: &OrganizationSnapshot,
+        request: ExchangeRequest<'_>,
+        conditions: Conditions,
+        trace: &mut Trace,
+    ) -> Result<AcceptedAssertion, Refusal> {
+        let unverified = UnverifiedAssertion::parse(request.assertion, request.flow, trace)?;
+        let selected = {
+            let directory = organization.directory();
+            let standing = OrganizationStanding {
+                status: organization.state().status,
+                directory: &directory,
+            };
+            unverified.select(standing, request.client_id, conditions.now, trace)
+        };
+        selected
+            .map_err(|nothing| {
+                let decoy = self.decoys().for_algorithm(nothing.algorithm());
+                nothing.refusal(decoy)
+            })?
+            .verify(trace)?
+            .accept(conditions, trace)
     }
 
     pub(crate) async fn find_organization(
@@ -240,31 +243,17 @@ impl Service {
             )),
         }
     }
-
-    /// A caller that nobody knows takes as long as one with a bad signature.
-    fn spend_a_verification(&self, unverified: UnverifiedAssertion<'_>) {
-        let decoy = self.decoys().for_algorithm(unverified.algorithm());
-        unverified.verify_against_decoy(decoy);
-    }
 }
 
-/// Signs the token. `jti` comes from the ledger, which makes one only out of a record.
-fn sign(
-    organization: &OrganizationSnapshot,
-    assertion: &AcceptedAssertion,
-    granted: &Grant,
-    jti: impl FnOnce(&[u8]) -> String,
-    now: UnixTime,
-) -> Result<IssuedToken, ExchangeError> {
-    let trusted = assertion.configuration();
-    let claims = AccessTokenClaims::new(trusted.configuration(), granted, now)
-        .to_json(jti)
-        .map_err(|_| ExchangeError::Fault)?;
-    let keyring = organization.keyring();
-    let signer = keyring.current().ok_or(ExchangeError::Fault)?;
-    Ok(IssuedToken {
-        access_token: signer.sign(&claims),
-        expires_in: granted.expires_at().seconds() - now.seconds(),
-        scope: to_scope(granted.scope()),
-    })
+/// Check 14, and what else keeps a use from being recorded.
+pub(crate) fn not_recorded(cause: NotRecorded) -> ExchangeError {
+    match cause {
+        NotRecorded::Replayed => {
+            let refusal = Refusal::new(Reason::AssertionReplayed, "", "");
+            ExchangeError::Refused(refusal.after_the_signature())
+        }
+        NotRecorded::Unavailable => ExchangeError::Unavailable {
+            retry_after: RETRY_AFTER,
+        },
+    }
 }

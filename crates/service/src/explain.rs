@@ -1,25 +1,16 @@
 //! The workbench: why an assertion is refused. It runs the token endpoint's own code and burns nothing.
 
-use countersign_domain::assertion::{Check, Flow, Hint, Reason, Refusal, Step, Trace, near_misses};
-use countersign_domain::assertion::{Conditions, OrganizationStanding, UnverifiedAssertion};
+use countersign_domain::assertion::{
+    Check, Conditions, Hint, Reason, Refusal, Step, Trace, near_misses,
+};
 use countersign_domain::grant::{self, Grant};
 use countersign_domain::ids::TenantId;
 
 use crate::Service;
 use crate::access::Caller;
 use crate::error::ServiceError;
-use crate::snapshots::OrganizationSnapshot;
-
-/// What is to be explained.
-#[derive(Clone, Copy, Debug)]
-pub struct ExplainRequest<'a> {
-    /// The JWT.
-    pub assertion: &'a str,
-    /// How it would be sent.
-    pub flow: Flow,
-    /// The `scope` parameter.
-    pub scope: Option<&'a str>,
-}
+use crate::exchange::ExchangeRequest;
+use crate::snapshots::{Budget, OrganizationSnapshot};
 
 /// The explanation.
 #[derive(Debug)]
@@ -52,17 +43,20 @@ impl Service {
     /// Explains what the token endpoint would say to an assertion.
     ///
     /// # Errors
-    /// Not found, also for a caller of another organization.
+    /// Not found, also for a caller of another organization; too many, when the organization has used up its budget.
     pub async fn explain(
         &self,
         caller: &Caller,
         tenant_id: TenantId,
-        request: ExplainRequest<'_>,
+        request: ExchangeRequest<'_>,
     ) -> Result<Explained, ServiceError> {
         caller.require_read(tenant_id)?;
         let now = self.now();
         let found = self.snapshots().organization(tenant_id, now).await?;
         let organization = found.ok_or(ServiceError::NotFound)?;
+        organization
+            .take_budget(Budget::Questions)
+            .map_err(|retry_after| ServiceError::RateLimited { retry_after })?;
         let conditions = Conditions {
             now,
             restored_at: self.instance().restored_at(),
@@ -95,31 +89,21 @@ impl Service {
     fn try_explain(
         &self,
         organization: &OrganizationSnapshot,
-        request: ExplainRequest<'_>,
+        request: ExchangeRequest<'_>,
         conditions: Conditions,
         trace: &mut Trace,
     ) -> Result<Grant, Refusal> {
         let now = conditions.now;
-        let unverified = UnverifiedAssertion::parse(request.assertion, request.flow, trace)?;
+        let accepted = self.judge(organization, request, conditions, trace)?;
         let state = organization.state();
-        let candidate = {
-            let directory = organization.directory();
-            let standing = OrganizationStanding {
-                status: state.status,
-                directory: &directory,
-            };
-            unverified.select(standing, None, now, trace)?
-        };
-        let accepted = unverified
-            .verify(candidate, trace)?
-            .accept(conditions, trace)?;
-        let granted = grant::decide(&accepted, &state, request.scope, now, trace)?;
-        if self.ledger().is_used(&accepted, now) {
+        let granted = grant::decide(accepted, &state, request.asked(), now, trace)?;
+        if self.ledger().is_used(granted.assertion(), now) {
             return Err(Refusal::new(
                 Reason::AssertionReplayed,
                 "used before",
                 "a jti never used before",
-            ));
+            )
+            .after_the_signature());
         }
         trace.passed(Check::SingleUse, || {
             ("not used yet".into(), "a jti never used before".into())

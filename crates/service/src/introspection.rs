@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 
 use crate::Service;
 use crate::access::Caller;
-use crate::exchange::{Accepted, ExchangeError, ExchangeRequest};
-use crate::snapshots::OrganizationSnapshot;
+use crate::exchange::{Accepted, ExchangeError, ExchangeRequest, not_recorded};
+use crate::snapshots::{Budget, OrganizationSnapshot};
 
 /// The most verified tokens remembered.
 const MAX_REMEMBERED: usize = 20_000;
@@ -133,6 +133,13 @@ impl Service {
             .find_organization(tenant_id, now)
             .await
             .map_err(IntrospectionError::Client)?;
+        if matches!(asker, Asker::Program) {
+            organization
+                .take_budget(Budget::Questions)
+                .map_err(|retry_after| {
+                    IntrospectionError::Client(ExchangeError::RateLimited { retry_after })
+                })?;
+        }
         let Some(verified) = self.verify_own_token(&organization, token).await? else {
             return Ok(Introspection::Inactive);
         };
@@ -245,9 +252,9 @@ impl Service {
     ) -> Result<Asker, ExchangeError> {
         let Accepted { assertion, now, .. } =
             self.accept(tenant_id, request, &mut Trace::off()).await?;
-        // No token is issued: the record only remembers that the assertion was used.
-        self.record(&assertion, now, now).await?;
-        let configuration = assertion.configuration().configuration();
+        let burned = self.ledger().burn(assertion, now).await;
+        let trusted = burned.map_err(not_recorded)?;
+        let configuration = trusted.configuration();
         Ok(Asker::Configuration(
             configuration.id,
             configuration.state.auth_type,
@@ -313,7 +320,7 @@ fn read_token(organization: &OrganizationSnapshot, token: &str) -> Option<Verifi
     let kid = jws.header().kid()?.to_owned();
     let keyring = organization.keyring();
     let verified = jws.verify(&keyring.published(&kid)?.key).ok()?;
-    let mut claims = verified.into_parts().ok()?.1.into_members();
+    let mut claims = verified.into_claims().ok()?.into_members();
     let text =
         |claims: &Map<String, Value>, name: &str| claims.get(name)?.as_str().map(str::to_owned);
     if text(&claims, "tenant_id")? != organization.tenant_id.to_string() {

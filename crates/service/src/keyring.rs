@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use countersign_crypto::{
     JwsSigner, MasterKey, PublicKey, SigningAlgorithm, SigningKey, VerifyingKey,
 };
+use countersign_domain::access_token::TokenClaims;
 use countersign_domain::ids::TenantId;
 use countersign_domain::organizations::OrganizationState;
 use countersign_domain::signing_keys::{KeyAge, RotationStep, SigningKeyState, due};
@@ -13,6 +14,8 @@ use countersign_store::{Store, StoredSigningKey, Unit};
 use serde_json::json;
 
 use crate::error::ServiceError;
+use crate::exchange::IssuedToken;
+use crate::ledger::RecordedToken;
 
 /// The type of every access token (RFC 9068 §2.1).
 const TOKEN_TYPE: &str = "at+jwt";
@@ -38,10 +41,19 @@ pub struct PublishedKey {
 }
 
 impl Signer {
-    /// Signs the claims of an access token.
+    /// Signs an access token that is on record.
     #[must_use]
-    pub fn sign(&self, claims: &[u8]) -> String {
-        self.signer.sign(claims)
+    pub fn sign(&self, token: RecordedToken) -> IssuedToken {
+        let TokenClaims {
+            json,
+            expires_in,
+            scope,
+        } = token.into_claims();
+        IssuedToken {
+            access_token: self.signer.sign(&json),
+            expires_in,
+            scope,
+        }
     }
 }
 

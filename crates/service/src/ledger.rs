@@ -1,12 +1,14 @@
 //! The ledger: the replay key and the issuance record are durable before a token leaves (`tokens.md`).
 //!
 //! Requests in flight share one commit: while one group is being written, the next gathers. Only the ledger makes a
-//! [`Recorded`], and only with a [`Recorded`] can a token be signed.
+//! [`RecordedToken`], and nothing else can be signed.
 
 use std::sync::Arc;
 
 use countersign_crypto::{MacKey, b64, random_id};
+use countersign_domain::access_token::{TokenClaims, UnrecordedToken};
 use countersign_domain::assertion::AcceptedAssertion;
+use countersign_domain::directory::TrustedConfiguration;
 use countersign_domain::time::UnixTime;
 use countersign_store::{Issuance, Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
@@ -14,17 +16,22 @@ use tokio::task::yield_now;
 
 use crate::replay::ReplayMemory;
 
-/// Requests that may wait for a commit before new ones are refused with 503.
+/// Requests that may wait for a commit; more wait for a place in the queue.
 const QUEUE: usize = 8192;
 
 /// The most rows in one commit.
 const GROUP: usize = 512;
 
-/// An issuance that is on disk: the value that signing requires.
+/// A token whose issuance is on disk: the value that signing consumes.
 #[derive(Debug)]
-pub struct Recorded {
-    random: [u8; 16],
-    row: i64,
+pub struct RecordedToken(TokenClaims);
+
+impl RecordedToken {
+    /// The claims to sign.
+    #[must_use]
+    pub fn into_claims(self) -> TokenClaims {
+        self.0
+    }
 }
 
 /// Why an issuance was not recorded.
@@ -32,7 +39,7 @@ pub struct Recorded {
 pub enum NotRecorded {
     /// The assertion has been used.
     Replayed,
-    /// The store cannot write, or too many requests wait for it.
+    /// The store cannot write.
     Unavailable,
 }
 
@@ -77,20 +84,36 @@ impl Ledger {
         }
     }
 
-    /// Records the issuance that an accepted assertion was granted, and burns the assertion.
+    /// Records a token, and burns the assertion that it is issued for.
     ///
     /// Returns once both are durable. When they cannot be made durable, the assertion is not burned.
     ///
     /// # Errors
     /// [`NotRecorded`]: the assertion was used before, or the store cannot write.
-    pub async fn record(
-        &self,
-        accepted: &AcceptedAssertion,
-        token_expires_at: UnixTime,
-        now: UnixTime,
-    ) -> Result<Recorded, NotRecorded> {
-        let row = self.issuance(accepted, token_expires_at, now);
+    pub async fn record(&self, token: UnrecordedToken) -> Result<RecordedToken, NotRecorded> {
+        let now = token.issued_at();
+        let row = self.issuance(token.assertion(), token.expires_at(), now);
         let random = row.jti;
+        let row = self.write(row, now).await?;
+        let jti = |content: &[u8]| self.jti(random, row, content);
+        Ok(RecordedToken(token.complete(jti)))
+    }
+
+    /// Burns an assertion that only proves who its sender is: the record is of its use, and of a token that ends as it
+    /// begins and never existed.
+    ///
+    /// # Errors
+    /// As [`Ledger::record`].
+    pub async fn burn(
+        &self,
+        accepted: AcceptedAssertion,
+        now: UnixTime,
+    ) -> Result<Arc<TrustedConfiguration>, NotRecorded> {
+        self.write(self.issuance(&accepted, now, now), now).await?;
+        Ok(Arc::clone(accepted.configuration()))
+    }
+
+    async fn write(&self, row: Issuance, now: UnixTime) -> Result<i64, NotRecorded> {
         let slot = self
             .queue
             .reserve()
@@ -103,8 +126,7 @@ impl Ledger {
         }
         let (done, written) = oneshot::channel();
         slot.send(Waiting { row, done });
-        let id = written.await.map_err(|_| NotRecorded::Unavailable)??;
-        Ok(Recorded { random, row: id })
+        written.await.map_err(|_| NotRecorded::Unavailable)?
     }
 
     /// Whether the assertion has been used, without using it. Only the embedded database can tell ahead of time.
@@ -118,11 +140,10 @@ impl Ledger {
 
     /// The `jti` of an access token with this content: 128 random bits, and the row, masked. The mask is made from the
     /// content, so a `jti` under another content leads to no row; and it hides how many tokens are issued.
-    #[must_use]
-    pub fn jti(&self, recorded: &Recorded, content: &[u8]) -> String {
+    fn jti(&self, random: [u8; 16], row: i64, content: &[u8]) -> String {
         let mut octets = [0; 24];
-        octets[..16].copy_from_slice(&recorded.random);
-        let row = recorded.row ^ self.masked(recorded.random, content);
+        octets[..16].copy_from_slice(&random);
+        let row = row ^ self.masked(random, content);
         octets[16..].copy_from_slice(&row.to_be_bytes());
         b64::encode(octets)
     }

@@ -38,7 +38,33 @@ pub struct OrganizationSnapshot {
     revoked: RwLock<HashMap<String, UnixTime>>,
     /// One reader of the store at a time: what is put in place last was also read last.
     refreshing: tokio::sync::Mutex<()>,
-    limiter: Option<DefaultDirectRateLimiter>,
+    budgets: Option<Budgets>,
+}
+
+/// What an organization may ask for in a second, by kind of request.
+struct Budgets {
+    tokens: DefaultDirectRateLimiter,
+    questions: DefaultDirectRateLimiter,
+}
+
+impl Budgets {
+    /// So many requests of each kind in a second. A burst of two seconds lets a fleet of servers start at once.
+    fn of(rate: NonZeroU32) -> Self {
+        let quota = Quota::per_second(rate).allow_burst(rate.saturating_mul(TWO));
+        Self {
+            tokens: DefaultDirectRateLimiter::direct(quota),
+            questions: DefaultDirectRateLimiter::direct(quota),
+        }
+    }
+}
+
+/// Out of which budget a request is taken: gateways that introspect without pause leave the token endpoint its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// Assertions, for whatever they are used.
+    Tokens,
+    /// What programs with an API token ask about tokens and assertions.
+    Questions,
 }
 
 /// A guard under which the configurations do not change.
@@ -83,9 +109,11 @@ impl OrganizationSnapshot {
     ///
     /// # Errors
     /// When the budget is used up: the seconds until there is some again.
-    pub fn take_budget(&self) -> Result<(), u32> {
-        let Some(limiter) = &self.limiter else {
-            return Ok(());
+    pub fn take_budget(&self, budget: Budget) -> Result<(), u32> {
+        let limiter = match (&self.budgets, budget) {
+            (None, _) => return Ok(()),
+            (Some(budgets), Budget::Tokens) => &budgets.tokens,
+            (Some(budgets), Budget::Questions) => &budgets.questions,
         };
         limiter.check().map_err(|refused| {
             let wait = refused.wait_time_from(DefaultClock::default().now());
@@ -362,12 +390,7 @@ impl Snapshots {
             keyring: ArcSwap::from_pointee(keyring),
             revoked: RwLock::new(revoked),
             refreshing: tokio::sync::Mutex::default(),
-            // A burst of two seconds lets a fleet of servers start at once.
-            limiter: self.budget.map(|rate| {
-                DefaultDirectRateLimiter::direct(
-                    Quota::per_second(rate).allow_burst(rate.saturating_mul(TWO)),
-                )
-            }),
+            budgets: self.budget.map(Budgets::of),
         })))
     }
 }

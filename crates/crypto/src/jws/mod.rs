@@ -4,10 +4,9 @@ mod header;
 mod refusal;
 
 use std::fmt;
-use std::sync::OnceLock;
 
 pub use header::{JwsHeader, TokenType};
-pub use refusal::{JwsRefusal, Segment};
+pub use refusal::{JwsRefusal, RefusedPart, Segment};
 
 use crate::json::{JsonRefusal, Limits, StrictObject};
 use crate::{Algorithm, Digest32, SignatureInvalid, VerifyingKey, b64, sha256};
@@ -121,7 +120,6 @@ impl<'a> UnverifiedJws<'a> {
             signing_input,
             header,
             claims,
-            digest: OnceLock::new(),
         }
     }
 }
@@ -131,10 +129,21 @@ pub struct VerifiedJws<'a> {
     signing_input: &'a str,
     header: JwsHeader,
     claims: Result<StrictObject, JsonRefusal>,
-    digest: OnceLock<Digest32>,
 }
 
-impl VerifiedJws<'_> {
+/// What was signed: header and payload as they were sent.
+#[derive(Clone, Copy)]
+pub struct SigningInput<'a>(&'a str);
+
+impl SigningInput<'_> {
+    /// Its SHA-256. It leaves the signature out, which can differ for the same content (`conformance.md` DA4).
+    #[must_use]
+    pub fn digest(self) -> Digest32 {
+        sha256(&[self.0.as_bytes()])
+    }
+}
+
+impl<'a> VerifiedJws<'a> {
     /// The signed header.
     #[must_use]
     pub fn header(&self) -> &JwsHeader {
@@ -155,21 +164,18 @@ impl VerifiedJws<'_> {
         self.claims.as_ref()
     }
 
-    /// SHA-256 of the signing input. It leaves the signature out, which can differ for the same content
-    /// (`conformance.md` DA4).
+    /// What was signed.
     #[must_use]
-    pub fn signing_input_digest(&self) -> Digest32 {
-        *self
-            .digest
-            .get_or_init(|| sha256(&[self.signing_input.as_bytes()]))
+    pub const fn signing_input(&self) -> SigningInput<'a> {
+        SigningInput(self.signing_input)
     }
 
-    /// Header and claims, to be taken apart.
+    /// The signed claims, to be taken apart.
     ///
     /// # Errors
     /// Why the payload is not a strict JSON object.
-    pub fn into_parts(self) -> Result<(JwsHeader, StrictObject), JsonRefusal> {
-        Ok((self.header, self.claims?))
+    pub fn into_claims(self) -> Result<StrictObject, JsonRefusal> {
+        self.claims
     }
 }
 

@@ -23,6 +23,17 @@ impl std::fmt::Display for Segment {
     }
 }
 
+/// What of a text is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusedPart {
+    /// The algorithm that the header names.
+    Algorithm,
+    /// The three segments.
+    Form,
+    /// The header.
+    Header,
+}
+
 /// Why a text is not a compact JWS that may be checked at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JwsRefusal {
@@ -114,8 +125,18 @@ impl JwsRefusal {
     /// `algorithm_not_allowed`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
+        match self.part() {
+            RefusedPart::Algorithm => "algorithm_not_allowed",
+            RefusedPart::Form => "assertion_malformed",
+            RefusedPart::Header => "header_unacceptable",
+        }
+    }
+
+    /// What of the text is to blame.
+    #[must_use]
+    pub const fn part(&self) -> RefusedPart {
         match self {
-            Self::AlgorithmNotAllowed => "algorithm_not_allowed",
+            Self::AlgorithmNotAllowed => RefusedPart::Algorithm,
             Self::AlgorithmMissing
             | Self::AlgorithmNotText
             | Self::Compressed
@@ -125,14 +146,14 @@ impl JwsRefusal {
             | Self::KidUnacceptable
             | Self::NestedToken
             | Self::TypeNotText
-            | Self::UnencodedPayload => "header_unacceptable",
+            | Self::UnencodedPayload => RefusedPart::Header,
             Self::CharacterNotAllowed
             | Self::HeaderTooLong
             | Self::SegmentCount { .. }
             | Self::SegmentEmpty { .. }
             | Self::SegmentNotCanonical { .. }
             | Self::SignatureTooLong
-            | Self::TooLong => "assertion_malformed",
+            | Self::TooLong => RefusedPart::Form,
         }
     }
 }

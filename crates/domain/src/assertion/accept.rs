@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign_crypto::MacKey;
+use countersign_crypto::{MacKey, SigningInput};
 use serde_json::{Map, Value};
 
 use super::Flow;
@@ -12,7 +12,7 @@ use super::trace::Trace;
 use super::verify::VerifiedAssertion;
 use crate::configurations::{Configuration, ReplayProtection};
 use crate::directory::TrustedConfiguration;
-use crate::ids::TenantId;
+use crate::ids::{ConfigurationId, TenantId};
 use crate::time::UnixTime;
 
 /// How long after `exp` an assertion is still accepted, in seconds (`tokens.md`, check 9).
@@ -51,17 +51,23 @@ impl VerifiedAssertion<'_> {
         conditions: Conditions,
         trace: &mut Trace,
     ) -> Result<AcceptedAssertion, Refusal> {
+        self.try_accept(conditions, trace)
+            .map_err(Refusal::after_the_signature)
+    }
+
+    fn try_accept(
+        self,
+        conditions: Conditions,
+        trace: &mut Trace,
+    ) -> Result<AcceptedAssertion, Refusal> {
         let Self {
             jws,
             configuration: trusted,
             key,
             flow,
         } = self;
-        let input_digest = jws
-            .claims()
-            .is_ok_and(|claims| !claims.contains("jti"))
-            .then(|| jws.signing_input_digest());
-        let (_, all) = jws.into_parts().map_err(|cause| {
+        let input = jws.signing_input();
+        let all = jws.into_claims().map_err(|cause| {
             Refusal::new(
                 Reason::ClaimsMalformed,
                 cause.to_string(),
@@ -81,12 +87,7 @@ impl VerifiedAssertion<'_> {
         check_time(times, conditions, configuration, trace)?;
         check_lifetime(times, conditions.now, configuration, trace)?;
         check_tenant(&all, configuration.tenant_id, trace)?;
-        let id = configuration.id;
-        let use_of = match (jti, input_digest) {
-            (Some(jti), _) => [b"jti\0", &id.as_bytes()[..], jti.as_bytes()].concat(),
-            (None, Some(digest)) => [b"jws\0", &id.as_bytes()[..], digest.as_bytes()].concat(),
-            (None, None) => return Err(Refusal::new(Reason::ClaimsMalformed, "no jti", "a jti")),
-        };
+        let use_of = use_of(configuration.id, jti, input);
         let expires_at = UnixTime::from_seconds(times.expires_at);
         Ok(AcceptedAssertion {
             configuration: trusted,
@@ -96,6 +97,14 @@ impl VerifiedAssertion<'_> {
             expires_at,
             use_of,
         })
+    }
+}
+
+/// What is used once: the `jti` of a configuration, or what was signed where there is none.
+fn use_of(id: ConfigurationId, jti: Option<&str>, input: SigningInput<'_>) -> Vec<u8> {
+    match jti {
+        Some(jti) => [b"jti\0", &id.as_bytes()[..], jti.as_bytes()].concat(),
+        None => [b"jws\0", &id.as_bytes()[..], input.digest().as_bytes()].concat(),
     }
 }
 

@@ -13,9 +13,11 @@ mod verify;
 pub use accept::{AcceptedAssertion, Conditions};
 pub use claims::account_binding;
 pub use near_miss::{Hint, near_misses};
-pub use refusal::{Check, Reason, Refusal};
-pub use trace::{Explanation, Step, Trace};
-pub use verify::{Candidate, OrganizationStanding, UnverifiedAssertion, VerifiedAssertion};
+pub use refusal::{Check, Expected, Reason, Refusal};
+pub use trace::{Step, Trace};
+pub use verify::{
+    Candidate, OrganizationStanding, Unselected, UnverifiedAssertion, VerifiedAssertion,
+};
 
 /// How the caller asks (`tokens.md`, three ways to ask).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! "Almost right": what a refused assertion probably got wrong. For the workbench, which only administrators see.
 
+use std::sync::Arc;
+
 use countersign_crypto::UnverifiedJws;
 use countersign_crypto::json::StrictObject;
 use serde_json::{Map, Value};
@@ -11,8 +13,11 @@ use crate::directory::{Directory, TrustedConfiguration};
 use crate::identifier::Identifier;
 use crate::time::UnixTime;
 
-/// The most configurations whose keys are tried, so that explaining stays cheap.
-const MAX_CONFIGURATIONS_TRIED: usize = 200;
+/// The most configurations whose values are compared, so that explaining stays cheap.
+const MAX_COMPARED: usize = 200;
+
+/// The most keys that are tried: as much work as a few refused assertions.
+const MAX_KEYS_TRIED: usize = 32;
 
 /// A guess about the cause of a refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +106,7 @@ fn identifiers(
     {
         hints.push(hint);
     }
-    for trusted in directory.iter().take(MAX_CONFIGURATIONS_TRIED) {
+    for trusted in directory.iter().take(MAX_COMPARED) {
         let state = &trusted.configuration().state;
         let pairs = [
             ("iss", claims::text(peeked, "iss"), &state.verifier_issuer),
@@ -195,7 +200,7 @@ fn keys(
             )
         }));
     }
-    if let Some((trusted, position)) = signer(text, directory) {
+    if let Some((trusted, position)) = signer(text, selected, directory) {
         let key = &trusted.configuration().state.keys[position];
         let own = selected.is_some_and(|own| own.configuration().id == trusted.configuration().id);
         let retired = key.state.usable(key.expires_at, now) == KeyUse::Retired;
@@ -224,19 +229,29 @@ fn keys(
     hints
 }
 
-/// The registered key, of any configuration of the organization and in any state, that made the signature.
-fn signer<'d>(text: &str, directory: &'d Directory) -> Option<(&'d TrustedConfiguration, usize)> {
+/// The registered key, in any state, that made the signature: first of the configuration that was meant, then of others
+/// of the organization, as far as that is cheap.
+fn signer<'d>(
+    text: &str,
+    selected: Option<&'d Arc<TrustedConfiguration>>,
+    directory: &'d Directory,
+) -> Option<(&'d TrustedConfiguration, usize)> {
     let mut jws = UnverifiedJws::parse(text).ok()?;
     let algorithm = jws.header().algorithm();
-    for trusted in directory.iter().take(MAX_CONFIGURATIONS_TRIED) {
-        for (position, _) in trusted.candidates(None, algorithm) {
-            let Some(key) = trusted.verifying_key(position) else {
-                continue;
-            };
-            match jws.verify(key) {
-                Ok(_) => return Some((trusted.as_ref(), position)),
-                Err(back) => jws = *back,
-            }
+    let keys = selected
+        .into_iter()
+        .chain(directory.iter())
+        .flat_map(|trusted| {
+            let positions = trusted.candidates(None, algorithm);
+            positions.map(move |(position, _)| (trusted.as_ref(), position))
+        });
+    for (trusted, position) in keys.take(MAX_KEYS_TRIED) {
+        let Some(key) = trusted.verifying_key(position) else {
+            continue;
+        };
+        match jws.verify(key) {
+            Ok(_) => return Some((trusted, position)),
+            Err(back) => jws = *back,
         }
     }
     None

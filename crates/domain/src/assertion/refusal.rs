@@ -256,22 +256,22 @@ impl fmt::Display for Expected {
 }
 
 impl Refusal {
-    /// A refusal with what was seen and what was expected.
+    /// A refusal with what was seen and what was expected, of a caller who has proven nothing yet.
     #[must_use]
     pub fn new(reason: Reason, seen: impl Into<String>, expected: impl Into<Expected>) -> Self {
         Self {
             reason,
             seen: seen.into(),
             expected: expected.into(),
-            proven: true,
+            proven: false,
         }
     }
 
-    /// The same refusal of a caller who has proven nothing yet.
+    /// The same refusal of a caller whose signature has verified.
     #[must_use]
-    pub fn before_the_signature(self) -> Self {
+    pub fn after_the_signature(self) -> Self {
         Self {
-            proven: false,
+            proven: true,
             ..self
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign_crypto::{
-    Algorithm, JwsRefusal, TokenType, UnverifiedJws, VerifiedJws, VerifyingKey,
+    Algorithm, JwsRefusal, RefusedPart, TokenType, UnverifiedJws, VerifiedJws, VerifyingKey,
 };
 
 use super::refusal::{Check, Expected, Reason, Refusal};
@@ -33,11 +33,36 @@ pub struct OrganizationStanding<'a> {
     pub directory: &'a Directory,
 }
 
-/// The configuration that an assertion selects, active, with the keys that may verify it.
+/// An assertion with the configuration that it selects, active, and the keys that may verify it.
 #[derive(Debug)]
-pub struct Candidate {
+pub struct Candidate<'a> {
+    jws: UnverifiedJws<'a>,
+    flow: Flow,
     configuration: Arc<TrustedConfiguration>,
     keys: Vec<usize>,
+}
+
+/// An assertion that selects nothing, with the reason. The reason comes out of it only for the time of a signature check,
+/// so that an unknown caller takes as long as one with a bad signature (conformance D11, Part 3 no. 23).
+#[derive(Debug)]
+pub struct Unselected<'a> {
+    jws: UnverifiedJws<'a>,
+    refusal: Refusal,
+}
+
+impl Unselected<'_> {
+    /// The algorithm that the header names.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.jws.header().algorithm()
+    }
+
+    /// The reason, after a signature check with a key that is nobody's.
+    #[must_use]
+    pub fn refusal(self, decoy: &VerifyingKey) -> Refusal {
+        drop(self.jws.verify(decoy));
+        self.refusal
+    }
 }
 
 /// An assertion whose signature a registered, active key has verified.
@@ -93,12 +118,6 @@ impl<'a> UnverifiedAssertion<'a> {
         Ok(Self { jws, flow })
     }
 
-    /// The algorithm that the header names.
-    #[must_use]
-    pub fn algorithm(&self) -> Algorithm {
-        self.jws.header().algorithm()
-    }
-
     /// An unsigned claim's text, to find the organization of the compatibility route and to explain refusals.
     #[must_use]
     pub fn peek(&self, name: &str) -> Option<&str> {
@@ -113,12 +132,32 @@ impl<'a> UnverifiedAssertion<'a> {
     /// # Errors
     /// The first check that does not hold.
     pub fn select(
+        self,
+        organization: OrganizationStanding<'_>,
+        client_id: Option<&str>,
+        now: UnixTime,
+        trace: &mut Trace,
+    ) -> Result<Candidate<'a>, Box<Unselected<'a>>> {
+        let selected = self.try_select(organization, client_id, now, trace);
+        let Self { jws, flow } = self;
+        match selected {
+            Ok((configuration, keys)) => Ok(Candidate {
+                jws,
+                flow,
+                configuration,
+                keys,
+            }),
+            Err(refusal) => Err(Box::new(Unselected { jws, refusal })),
+        }
+    }
+
+    fn try_select(
         &self,
         organization: OrganizationStanding<'_>,
         client_id: Option<&str>,
         now: UnixTime,
         trace: &mut Trace,
-    ) -> Result<Candidate, Refusal> {
+    ) -> Result<(Arc<TrustedConfiguration>, Vec<usize>), Refusal> {
         if organization.status == OrganizationStatus::Suspended {
             return Err(Refusal::new(
                 Reason::OrganizationSuspended,
@@ -127,23 +166,14 @@ impl<'a> UnverifiedAssertion<'a> {
             ));
         }
         trace.passed(Check::Organization, || ("ACTIVE".into(), "ACTIVE".into()));
-        let configuration = self
-            .find(organization.directory, client_id, trace)
-            .map_err(Refusal::before_the_signature)?;
+        let configuration = self.find(organization.directory, client_id, trace)?;
         standing(configuration, now, trace)?;
         let keys = self.keys(configuration, now, trace)?;
-        Ok(Candidate {
-            configuration: Arc::clone(configuration),
-            keys,
-        })
+        Ok((Arc::clone(configuration), keys))
     }
 
-    fn find<'d>(
-        &self,
-        directory: &'d Directory,
-        client_id: Option<&str>,
-        trace: &mut Trace,
-    ) -> Result<&'d Arc<TrustedConfiguration>, Refusal> {
+    /// `iss`, `sub` and `aud`, one text each.
+    fn triple(&self) -> Result<(&str, &str, &str), Refusal> {
         let peeked = self
             .jws
             .peek_claims()
@@ -166,13 +196,22 @@ impl<'a> UnverifiedAssertion<'a> {
         let subject = claims::text(peeked, "sub").ok_or_else(|| absent("sub"))?;
         let audience = claims::audience(peeked).ok_or_else(|| absent("aud"))?;
         if self.flow == Flow::ClientAuthentication && issuer != subject {
-            let seen = format!("iss {issuer}, sub {subject}");
             return Err(Refusal::new(
                 Reason::SubjectMismatch,
-                seen,
+                format!("iss {issuer}, sub {subject}"),
                 "iss and sub equal (RFC 7523 §3, client authentication)",
             ));
         }
+        Ok((issuer, subject, audience))
+    }
+
+    fn find<'d>(
+        &self,
+        directory: &'d Directory,
+        client_id: Option<&str>,
+        trace: &mut Trace,
+    ) -> Result<&'d Arc<TrustedConfiguration>, Refusal> {
+        let (issuer, subject, audience) = self.triple()?;
         let configuration = directory
             .find(issuer, subject, audience)
             .map_err(|unmatched| match unmatched {
@@ -236,24 +275,27 @@ impl<'a> UnverifiedAssertion<'a> {
         trace.passed(Check::Key, || (seen(), expected.to_string()));
         Ok(usable)
     }
+}
 
+impl<'a> Candidate<'a> {
     /// Check 7: the signature.
     ///
     /// # Errors
-    /// `signature_invalid` when none of the candidate's keys verifies it.
-    pub fn verify(
-        self,
-        candidate: Candidate,
-        trace: &mut Trace,
-    ) -> Result<VerifiedAssertion<'a>, Refusal> {
-        let Self { mut jws, flow } = self;
-        for key in candidate.keys {
-            let Some(verifying) = candidate.configuration.verifying_key(key) else {
+    /// `signature_invalid` when none of the keys verifies it.
+    pub fn verify(self, trace: &mut Trace) -> Result<VerifiedAssertion<'a>, Refusal> {
+        let Self {
+            mut jws,
+            flow,
+            configuration,
+            keys,
+        } = self;
+        for key in keys {
+            let Some(verifying) = configuration.verifying_key(key) else {
                 continue;
             };
             match jws.verify(verifying) {
                 Ok(verified) => {
-                    let registered = &candidate.configuration.configuration().state.keys[key];
+                    let registered = &configuration.configuration().state.keys[key];
                     trace.passed(Check::Signature, || {
                         (
                             "valid".into(),
@@ -262,7 +304,7 @@ impl<'a> UnverifiedAssertion<'a> {
                     });
                     return Ok(VerifiedAssertion {
                         jws: verified,
-                        configuration: candidate.configuration,
+                        configuration,
                         key,
                         flow,
                     });
@@ -276,19 +318,13 @@ impl<'a> UnverifiedAssertion<'a> {
             "a signature made with the registered key",
         ))
     }
-
-    /// Spends the time of a signature check on a key that is nobody's, so that an unknown caller takes as long as one
-    /// with a bad signature (conformance D11, Part 3 no. 23).
-    pub fn verify_against_decoy(self, decoy: &VerifyingKey) {
-        drop(self.jws.verify(decoy));
-    }
 }
 
 fn malformed(cause: &JwsRefusal) -> Refusal {
-    let reason = match cause.code() {
-        "algorithm_not_allowed" => Reason::AlgorithmNotAllowed,
-        "header_unacceptable" => Reason::HeaderUnacceptable,
-        _ => Reason::AssertionMalformed,
+    let reason = match cause.part() {
+        RefusedPart::Algorithm => Reason::AlgorithmNotAllowed,
+        RefusedPart::Form => Reason::AssertionMalformed,
+        RefusedPart::Header => Reason::HeaderUnacceptable,
     };
     Refusal::new(reason, cause.to_string(), "")
 }

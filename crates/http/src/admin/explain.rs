@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use countersign_domain::assertion::{Check, Flow};
 use countersign_domain::permission_groups::to_scope;
-use countersign_service::{ExplainRequest, Explained};
+use countersign_service::{ExchangeRequest, Explained};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,6 +22,11 @@ pub(crate) struct ExplainBody {
     assertion: String,
     /// The `scope` parameter that would be sent.
     scope: Option<String>,
+    /// The `resource` parameters that would be sent (RFC 8707).
+    #[serde(default)]
+    resource: Vec<String>,
+    /// The `client_id` parameter that would be sent.
+    client_id: Option<String>,
     /// How it would be sent.
     #[serde(default)]
     flow: FlowName,
@@ -183,15 +188,15 @@ pub(crate) async fn explain(
     Tenant(tenant_id): Tenant,
     request: Mutation<ExplainBody>,
 ) -> Response {
-    let ExplainBody {
-        assertion,
-        scope,
-        flow,
-    } = &request.body;
-    let asked = ExplainRequest {
-        assertion,
-        flow: flow.flow(),
-        scope: scope.as_deref(),
+    let body = &request.body;
+    let resources: Vec<&str> = body.resource.iter().map(String::as_str).collect();
+    let asked = ExchangeRequest {
+        assertion: &body.assertion,
+        flow: body.flow.flow(),
+        scope: body.scope.as_deref(),
+        resources: &resources,
+        client_id: body.client_id.as_deref(),
+        correlation_id: request.correlation_id(),
     };
     match service.explain(request.caller(), tenant_id, asked).await {
         Ok(explained) => Json(ExplanationView::new(&explained)).into_response(),

@@ -187,6 +187,7 @@ pub(crate) fn problem(error: ServiceError) -> Problem {
         }
         ServiceError::Forbidden(refused) => Problem::forbidden(refused.code, refused.detail),
         ServiceError::NotFound => Problem::not_found(),
+        ServiceError::RateLimited { retry_after } => Problem::slow_down(retry_after),
         ServiceError::Unavailable { retry_after } => Problem::unavailable(retry_after),
         ServiceError::Refused(refused) => match refused.kind {
             RefusedKind::Conflict => {

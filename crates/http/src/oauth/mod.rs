@@ -68,7 +68,7 @@ impl IntoResponse for Failure {
 /// The reason is told only to a caller whose signature has verified; everybody else gets one constant text.
 fn refused(error: ExchangeError, flow: Flow) -> Failure {
     let refusal = match error {
-        ExchangeError::Fault => return OAuthError::server_error().into(),
+        ExchangeError::Fault(_) => return OAuthError::server_error().into(),
         ExchangeError::RateLimited { retry_after } => {
             return OAuthError::slow_down(retry_after).into();
         }

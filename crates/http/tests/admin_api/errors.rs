@@ -25,7 +25,7 @@ macro_rules! every {
 }
 
 /// What the admin API itself refuses: code, status, and what it means.
-const PROBLEMS: [(&str, u16, &str); 30] = [
+const PROBLEMS: [(&str, u16, &str); 31] = [
     (
         "api_token_required",
         401,
@@ -132,6 +132,11 @@ const PROBLEMS: [(&str, u16, &str); 30] = [
         "query_unknown",
         400,
         "The query has a parameter that the endpoint does not take.",
+    ),
+    (
+        "rate_limited",
+        429,
+        "The organization has used up its request budget; see `Retry-After`.",
     ),
     (
         "request_timeout",
@@ -270,7 +275,7 @@ fn configuration_refusals() -> Vec<ConfigurationRefusal> {
         CopiedClaim(any()), Deactivated, ExpiryInPast, GroupMalformed(any()), GroupNotEntitled(any()),
         GroupsOnStandard, Identifier { field: "…", cause: MalformedIdentifier::Empty }, KeyAlreadyRegistered,
         KeyIdMalformed, KeyIdTaken, NoKey, NoNextKey, NotASingleKey("`kid` or `algorithm`"), NotSuspended, NothingToChange, RetireAfter,
-        Text { field: "…", cause: MalformedText::Empty }, TooManyKeys, TripleTaken,
+        Text { field: "…", cause: MalformedText::Empty }, TooManyCopiedClaims, TooManyKeys, TripleTaken,
     ]
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use axum::http::Method;
+use countersign_domain::api_tokens::ApiRole;
 use countersign_testkit::{Setup, World};
 
 #[tokio::test]
@@ -83,6 +85,27 @@ async fn attack_25_a_flooding_organization_is_slowed_down_and_the_other_is_not()
         let answer = world.server.grant(&world.bob, &assertion).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
+    // Questions have a budget of their own, and are slowed down as well.
+    let program = world
+        .server
+        .api_token(Some(&world.acme), ApiRole::Admin)
+        .await;
+    let mut asked = Vec::new();
+    for _ in 0..20 {
+        let answer = world.server.introspect(&world.acme, &program, "x").await;
+        asked.push(answer.status.as_u16());
+    }
+    assert_eq!(asked[0], 200, "{asked:?}");
+    assert!(asked.contains(&429), "{asked:?}");
+    let path = format!("/api/v1/organizations/{}/explain", world.acme.id);
+    let body = serde_json::json!({"assertion": "a.b.c"});
+    let answer = world
+        .server
+        .api(Method::POST, &path, &program, Some(body))
+        .await;
+    assert_eq!(answer.status, 429, "{}", answer.text());
+    assert_eq!(answer.json()["code"], "rate_limited");
+    assert!(answer.header("retry-after").is_some());
     // The public documents are not counted.
     for _ in 0..10 {
         assert_eq!(world.server.get(&world.acme.path("jwks")).await.status, 200);

@@ -139,6 +139,27 @@ async fn attack_19_a_sealed_signing_key_opens_only_in_its_place() {
 }
 
 #[tokio::test]
+async fn an_assertion_is_not_burned_when_no_key_can_sign() {
+    let mut world = World::start().await;
+    let acme = || vec![Arg::from(world.acme.id.to_string())];
+    let database = world.server.database();
+    let keep = "CREATE TABLE kept AS SELECT * FROM signing_keys";
+    database.tamper(keep, vec![]).await;
+    let delete = "DELETE FROM signing_keys WHERE tenant_id = $1";
+    assert_eq!(database.tamper(delete, acme()).await, 1);
+    world = world.restarted().await;
+    let assertion = world.assertion().sign();
+    let answer = world.server.token(&world.acme, &assertion).await;
+    assert_verdict(&answer, 500, "server_error");
+    let id = vec![Arg::from(world.acme.id.to_string())];
+    let back = "INSERT INTO signing_keys SELECT * FROM kept WHERE tenant_id = $1";
+    assert_eq!(world.server.database().tamper(back, id).await, 1);
+    world = world.restarted().await;
+    let answer = world.server.token(&world.acme, &assertion).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+#[tokio::test]
 async fn attack_19_an_organization_edited_by_hand_is_not_served() {
     let mut world = World::start().await;
     let id = vec![Arg::from(world.acme.id.to_string())];

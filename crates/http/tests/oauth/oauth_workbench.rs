@@ -177,6 +177,33 @@ fn apply(world: &World, clients: &[&Client; 3], stranger: &TestKey, case: &Case)
     String::from_utf8(text).unwrap()
 }
 
+#[tokio::test]
+async fn the_workbench_takes_what_the_token_endpoint_takes_beside_the_assertion() {
+    let world = World::start().await;
+    let token = world
+        .server
+        .api_token(Some(&world.acme), ApiRole::Admin)
+        .await;
+    let path = format!("/api/v1/organizations/{}/explain", world.acme.id);
+    let assertion = world.assertion().sign();
+    for (member, value, reason) in [
+        (
+            "resource",
+            json!(["https://elsewhere"]),
+            "resource_not_served",
+        ),
+        ("client_id", json!("somebody"), "client_id_mismatch"),
+        ("scope", json!("payments-v1:nothing:r"), "scope_unknown"),
+    ] {
+        let body = json!({"assertion": assertion, member: value});
+        let answer = world
+            .server
+            .api(Method::POST, &path, &token, Some(body))
+            .await;
+        assert_eq!(answer.json()["reason"], reason, "{}", answer.text());
+    }
+}
+
 /// What the workbench says: the reason, or the scope that would be granted.
 async fn explain(
     world: &World,
