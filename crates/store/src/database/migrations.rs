@@ -46,7 +46,7 @@ const CREATE_LOG: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
 pub(super) async fn run(database: &Database) -> Result<(), StoreError> {
     let mut tx = match database {
         Database::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
-        Database::Sqlite { .. } => database.write().await?,
+        Database::Sqlite { .. } => database.begin_write().await?,
     };
     if matches!(tx, Transaction::Postgres(_)) {
         tx.fetch_all(LOCK, args![]).await?;
@@ -67,7 +67,7 @@ pub(super) async fn run(database: &Database) -> Result<(), StoreError> {
 
 /// Looks whether the schema is that of this program, and changes nothing.
 pub(super) async fn require(database: &Database) -> Result<(), StoreError> {
-    let mut tx = database.read().await?;
+    let mut tx = database.begin_read().await?;
     let log = tx.dialect(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'",
         "SELECT to_regclass('schema_migrations')::text AS name",
