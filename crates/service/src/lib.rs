@@ -54,7 +54,7 @@ pub use snapshots::STALENESS_BOUND;
 pub use countersign_crypto::import::{Import, ImportedKey, Repair, has_private_key};
 pub use countersign_crypto::{Algorithm, SigningAlgorithm};
 pub use countersign_store::{
-    ActivityFilter, IdempotencyKey, KeptAnswer, Page, RecordedActivity, StoredVersion,
+    ActivityFilter, IdempotencyKey, Page, RecordedActivity, StoredVersion,
 };
 
 /// A new correlation ID.

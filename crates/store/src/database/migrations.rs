@@ -13,7 +13,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         version: 1,
         sqlite: include_str!("../../migrations/0001_core.sql"),
@@ -28,6 +28,11 @@ const MIGRATIONS: [Migration; 3] = [
         version: 3,
         sqlite: include_str!("../../migrations/0003_row_digests.sql"),
         postgres: include_str!("../../migrations/0003_row_digests.sql"),
+    },
+    Migration {
+        version: 4,
+        sqlite: include_str!("../../migrations/0004_opaque_answers.sql"),
+        postgres: include_str!("../../migrations/0004_opaque_answers.sql"),
     },
 ];
 
