@@ -74,18 +74,7 @@ fn database(args: &DoctorArgs, data: &DataDir) -> Result<String, String> {
     let opened = offline::block_on(async {
         let url = offline::database_url(&args.store, data)?;
         let database = Database::open_as_it_is(&url).await?;
-        let mut tx = database.read().await?;
-        let row = tx
-            .fetch_optional(
-                "SELECT COUNT(*) AS organizations FROM organizations",
-                vec![],
-            )
-            .await?;
-        let organizations = row
-            .map(|row| row.int("organizations"))
-            .transpose()?
-            .unwrap_or_default();
-        drop(tx);
+        let organizations = database.organization_count().await?;
         database.close().await;
         Ok(organizations)
     });

@@ -12,8 +12,7 @@ use countersign_domain::change::{
 use countersign_domain::ids::{ChangeRequestId, CorrelationId, TenantId};
 use countersign_domain::time::UnixTime;
 use countersign_store::{
-    ActivityEntry, FeedEvent, IdempotencyKey, KeptAnswer, Page, StoreError, StoredVersion,
-    UniqueRule, Unit,
+    ActivityEntry, FeedEvent, IdempotencyKey, Page, StoreError, StoredVersion, UniqueRule, Unit,
 };
 use serde_json::{Value, json};
 
@@ -55,8 +54,8 @@ pub struct Context<'a> {
     pub(crate) spare: SpareKey,
 }
 
-/// Turns an outcome into the answer that is kept: status and body.
-pub type Render<'a, T> = &'a (dyn Fn(&T) -> (u16, String) + Send + Sync);
+/// Writes an outcome down as the answer that is kept. What it says is between those who keep it and read it.
+pub type Render<'a, T> = &'a (dyn Fn(&T) -> Result<String, ServiceError> + Send + Sync);
 
 /// Keep the answer for repetitions of the request.
 pub struct Keep<'a, T> {
@@ -83,8 +82,8 @@ pub struct Execution<'a, T> {
 pub enum Executed<T> {
     /// It was done now.
     Done(T),
-    /// It was done before; this is the answer that was given.
-    Repeated(KeptAnswer),
+    /// It was done before; this is the answer that was kept.
+    Repeated(String),
 }
 
 impl Service {
@@ -133,7 +132,7 @@ impl Service {
             && let Some(kept) = unit.kept_answer(&keep.key, now.plus(-KEEP_ANSWERS)).await?
         {
             return if kept.request_digest == keep.key.request_digest {
-                Ok(Executed::Repeated(kept))
+                Ok(Executed::Repeated(kept.answer))
             } else {
                 Err(Attempt::Failed(ServiceError::Refused(Refused::new(
                     RefusedKind::Invalid,
@@ -155,8 +154,8 @@ impl Service {
             return Ok(Executed::Done(output));
         }
         if let Some(keep) = &run.keep {
-            let (status, body) = (keep.render)(&output);
-            unit.keep_answer(&keep.key, status, &body, now).await?;
+            let answer = (keep.render)(&output)?;
+            unit.keep_answer(&keep.key, &answer, now).await?;
         }
         let events = unit.feed_after(before, 1000).await?;
         unit.commit().await?;

@@ -47,15 +47,14 @@ pub use explain::Explained;
 pub use instance::{InstanceFacts, bind_master_key, mark_restored};
 pub use introspection::{ClientProof, Introspection, IntrospectionError, RevocationOutcome};
 pub use organizations::{ChangeOrganizationStatus, CreateOrganization, EditOrganization};
-pub use signing_keys::{RevokeToken, RotateSigningKeys};
+pub use signing_keys::{RevokeToken, RotateSigningKeys, SigningKeyFacts};
 pub use snapshots::STALENESS_BOUND;
 
 // Types of the layers below that appear in the answers of this one.
 pub use countersign_crypto::import::{Import, ImportedKey, Repair, has_private_key};
 pub use countersign_crypto::{Algorithm, SigningAlgorithm};
 pub use countersign_store::{
-    ActivityFilter, IdempotencyKey, KeptAnswer, Page, RecordedActivity, StoredSigningKey,
-    StoredVersion,
+    ActivityFilter, IdempotencyKey, Page, RecordedActivity, StoredVersion,
 };
 
 /// A new correlation ID.

@@ -1,8 +1,10 @@
 //! Signing keys and issued tokens: list, rotate, revoke.
 
+use countersign_crypto::SigningAlgorithm;
 use countersign_crypto::import::has_private_key;
 use countersign_domain::configurations::MAX_ACCESS_TOKEN_LIFETIME;
 use countersign_domain::ids::TenantId;
+use countersign_domain::signing_keys::SigningKeyState;
 use countersign_domain::time::UnixTime;
 use countersign_store::{StoredSigningKey, Unit};
 use serde_json::json;
@@ -24,6 +26,36 @@ pub struct RotateSigningKeys {
     pub emergency: bool,
 }
 
+/// A signing key as it may be shown: everything but its private part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SigningKeyFacts {
+    /// RFC 7638 thumbprint.
+    pub kid: String,
+    /// The algorithm that it signs with.
+    pub algorithm: SigningAlgorithm,
+    /// Where it stands.
+    pub state: SigningKeyState,
+    /// Since when.
+    pub since: UnixTime,
+    /// When it was made.
+    pub created_at: UnixTime,
+    /// PEM `SubjectPublicKeyInfo`.
+    pub public_key: String,
+}
+
+impl From<StoredSigningKey> for SigningKeyFacts {
+    fn from(key: StoredSigningKey) -> Self {
+        Self {
+            kid: key.kid,
+            algorithm: key.algorithm,
+            state: key.state,
+            since: key.since,
+            created_at: key.created_at,
+            public_key: key.public_key,
+        }
+    }
+}
+
 /// Revokes an access token.
 #[derive(Debug)]
 pub struct RevokeToken {
@@ -36,13 +68,13 @@ pub struct RevokeToken {
 }
 
 impl Act for RotateSigningKeys {
-    type Output = Vec<StoredSigningKey>;
+    type Output = Vec<SigningKeyFacts>;
 
     async fn perform<'a>(
         &'a self,
         unit: &'a mut Unit,
         context: &'a Context<'a>,
-    ) -> Result<Vec<StoredSigningKey>, ServiceError> {
+    ) -> Result<Vec<SigningKeyFacts>, ServiceError> {
         context.caller.require_admin(self.tenant_id)?;
         let organization = unit
             .organization(self.tenant_id)
@@ -65,7 +97,7 @@ impl Act for RotateSigningKeys {
             detail,
         )
         .await?;
-        Ok(unit.signing_keys(self.tenant_id).await?)
+        shown(unit, self.tenant_id).await
     }
 }
 
@@ -105,6 +137,11 @@ impl Act for RevokeToken {
     }
 }
 
+async fn shown(unit: &mut Unit, tenant_id: TenantId) -> Result<Vec<SigningKeyFacts>, ServiceError> {
+    let keys = unit.signing_keys(tenant_id).await?;
+    Ok(keys.into_iter().map(SigningKeyFacts::from).collect())
+}
+
 fn is_jti(text: &str) -> bool {
     (1..=MAX_JTI).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_graphic())
@@ -120,12 +157,12 @@ impl Service {
         &self,
         caller: &Caller,
         tenant_id: TenantId,
-    ) -> Result<Vec<StoredSigningKey>, ServiceError> {
+    ) -> Result<Vec<SigningKeyFacts>, ServiceError> {
         caller.require_read(tenant_id)?;
         let mut unit = self.store().read().await?;
         unit.organization(tenant_id)
             .await?
             .ok_or(ServiceError::NotFound)?;
-        Ok(unit.signing_keys(tenant_id).await?)
+        shown(&mut unit, tenant_id).await
     }
 }

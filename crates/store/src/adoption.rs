@@ -305,7 +305,7 @@ impl Unit {
             let rows = self
                 .tx
                 .fetch_all(
-                    "SELECT caller, idempotency_key, request_digest, status, body, created_at, mac
+                    "SELECT caller, idempotency_key, request_digest, answer, created_at, mac
                      FROM idempotent_answers WHERE mac IS NULL LIMIT $1",
                     args![PAGE],
                 )

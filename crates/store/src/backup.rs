@@ -10,9 +10,9 @@ use countersign_crypto::{Digest32, MacKey, sha256};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::database::{Arg, Row, SCHEMA_VERSION};
+use crate::database::{Arg, Row, SCHEMA_VERSION, Transaction};
 use crate::organizations::same;
-use crate::{Store, StoreError, Transaction, Unit};
+use crate::{Store, StoreError, Unit};
 
 /// The first line of a backup.
 #[derive(Debug, Serialize, Deserialize)]
@@ -133,7 +133,7 @@ pub async fn write_backup(
     store: &Store,
     out: &mut impl Write,
 ) -> Result<BackupSummary, StoreError> {
-    let mut tx = store.database().read().await?;
+    let mut tx = store.database().begin_read().await?;
     let mut rows = 0;
     let header = Header {
         format: FORMAT.into(),

@@ -89,7 +89,7 @@ impl Unit {
                 ],
             )
             .await?;
-        if matches!(self.tx, crate::Transaction::Postgres(_)) {
+        if matches!(self.tx, crate::database::Transaction::Postgres(_)) {
             self.tx
                 .fetch_all("SELECT pg_notify('countersign_feed', '')", args![])
                 .await?;

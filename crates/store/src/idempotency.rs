@@ -25,10 +25,8 @@ pub struct IdempotencyKey {
 pub struct KeptAnswer {
     /// The digest of the request that it answers.
     pub request_digest: String,
-    /// HTTP status.
-    pub status: u16,
-    /// The body.
-    pub body: String,
+    /// The answer, as whoever gave it wrote it down.
+    pub answer: String,
 }
 
 impl Unit {
@@ -44,7 +42,7 @@ impl Unit {
         let row = self
             .tx
             .fetch_optional(
-                "SELECT caller, idempotency_key, request_digest, status, body, created_at, mac FROM idempotent_answers
+                "SELECT caller, idempotency_key, request_digest, answer, created_at, mac FROM idempotent_answers
                  WHERE caller = $1 AND idempotency_key = $2 AND created_at > $3",
                 args![key.caller.clone(), key.key.clone(), after.seconds()],
             )
@@ -60,16 +58,14 @@ impl Unit {
     pub async fn keep_answer(
         &mut self,
         key: &IdempotencyKey,
-        status: u16,
-        body: &str,
+        answer: &str,
         now: UnixTime,
     ) -> Result<(), StoreError> {
         let new = AnswerRow {
             caller: key.caller.clone(),
             key: key.key.clone(),
             request_digest: key.request_digest.clone(),
-            status: i64::from(status),
-            body: body.to_owned(),
+            answer: answer.to_owned(),
             created_at: now.seconds(),
             stored: None,
         };
@@ -77,18 +73,17 @@ impl Unit {
         self.tx
             .execute_one(
                 "INSERT INTO idempotent_answers
-                    (caller, idempotency_key, request_digest, status, body, created_at, mac)
-                 VALUES ($1, $2, $3, $4, $5, $6, $8)
+                    (caller, idempotency_key, request_digest, answer, created_at, mac)
+                 VALUES ($1, $2, $3, $4, $5, $7)
                  ON CONFLICT (caller, idempotency_key) DO UPDATE
-                 SET request_digest = excluded.request_digest, status = excluded.status, body = excluded.body,
+                 SET request_digest = excluded.request_digest, answer = excluded.answer,
                      created_at = excluded.created_at, mac = excluded.mac
-                 WHERE idempotent_answers.created_at <= $7",
+                 WHERE idempotent_answers.created_at <= $6",
                 args![
                     new.caller,
                     new.key,
                     new.request_digest,
-                    new.status,
-                    new.body,
+                    new.answer,
                     new.created_at,
                     now.plus(-86_400).seconds(),
                     mac,
@@ -116,8 +111,7 @@ pub(crate) struct AnswerRow {
     pub(crate) caller: String,
     pub(crate) key: String,
     request_digest: String,
-    status: i64,
-    body: String,
+    answer: String,
     created_at: i64,
     stored: Option<Vec<u8>>,
 }
@@ -128,21 +122,19 @@ impl AnswerRow {
             caller: row.text("caller")?,
             key: row.text("idempotency_key")?,
             request_digest: row.text("request_digest")?,
-            status: row.int("status")?,
-            body: row.text("body")?,
+            answer: row.text("answer")?,
             created_at: row.int("created_at")?,
             stored: row.opt_blob("mac")?,
         })
     }
 
     pub(crate) fn mac(&self, key: &MacKey) -> Vec<u8> {
-        let parts: [&[u8]; 7] = [
+        let parts: [&[u8]; 6] = [
             b"kept answer",
             self.caller.as_bytes(),
             self.key.as_bytes(),
             self.request_digest.as_bytes(),
-            &self.status.to_be_bytes(),
-            self.body.as_bytes(),
+            self.answer.as_bytes(),
             &self.created_at.to_be_bytes(),
         ];
         key.tag(&parts).to_vec()
@@ -155,9 +147,8 @@ impl AnswerRow {
             return Err(corrupt("mac"));
         }
         Ok(KeptAnswer {
-            status: u16::try_from(row.status).map_err(|_| corrupt("status"))?,
             request_digest: row.request_digest,
-            body: row.body,
+            answer: row.answer,
         })
     }
 }

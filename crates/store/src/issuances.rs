@@ -4,8 +4,8 @@ use countersign_domain::time::UnixTime;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{AssertSqlSafe, Row as _};
 
-use crate::database::{args, replace_read_only};
-use crate::{Database, Store, StoreError, Transaction};
+use crate::database::{Transaction, args, replace_read_only};
+use crate::{Database, Store, StoreError};
 
 /// Columns of `issuances`.
 const COLUMNS: usize = 8;
@@ -72,7 +72,7 @@ impl Store {
     /// # Errors
     /// When the database is unavailable.
     pub async fn reserve_issuance_ids(&self) -> Result<(i64, i64), StoreError> {
-        let mut tx = self.database().write().await?;
+        let mut tx = self.database().begin_write().await?;
         let sql = tx.dialect(
             "SELECT COALESCE(MAX(id), 0) + 1 AS first FROM issuances",
             "SELECT nextval('issuance_ids') AS first",
@@ -106,7 +106,7 @@ impl Store {
         let mut before = i64::MAX;
         let mut latest = None;
         loop {
-            let mut tx = self.database().read().await?;
+            let mut tx = self.database().begin_read().await?;
             let rows = tx
                 .fetch_all(
                     "SELECT id, replay_key, issued_at, remember_until FROM issuances
@@ -140,7 +140,7 @@ impl Store {
     /// # Errors
     /// When the database is unavailable, or the row cannot be read.
     pub async fn issuance(&self, id: i64) -> Result<Option<Issuance>, StoreError> {
-        let mut tx = self.database().read().await?;
+        let mut tx = self.database().begin_read().await?;
         let row = tx
             .fetch_optional(
                 "SELECT tenant, configuration, jti, replay_key, issued_at, expires_at, remember_until
@@ -173,7 +173,7 @@ impl Store {
         now: UnixTime,
         limit: u32,
     ) -> Result<u64, StoreError> {
-        let mut tx = self.database().write().await?;
+        let mut tx = self.database().begin_write().await?;
         let gone = tx
             .execute(
                 "DELETE FROM issuances WHERE id IN (

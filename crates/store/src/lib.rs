@@ -26,7 +26,9 @@ use countersign_crypto::MacKey;
 pub use activity::{ActivityEntry, ActivityFilter, RecordedActivity};
 pub use backup::{BackupSummary, read_backup, write_backup};
 pub use changes::UniqueRule;
-pub use database::{Arg, Database, DatabaseUrl, Row, SCHEMA_VERSION, Transaction};
+#[cfg(feature = "by-hand")]
+pub use database::{Arg, Row, Transaction};
+pub use database::{Database, DatabaseUrl, SCHEMA_VERSION};
 pub use error::StoreError;
 pub use feed::{FeedEvent, FeedPage, Topic};
 pub use idempotency::{IdempotencyKey, KeptAnswer};
@@ -45,7 +47,7 @@ pub struct Page {
 
 /// An open transaction with the key that row digests are made with.
 pub struct Unit {
-    tx: Transaction,
+    tx: database::Transaction,
     row_key: MacKey,
 }
 
@@ -69,7 +71,7 @@ impl Store {
     /// When the database is unavailable.
     pub async fn write(&self) -> Result<Unit, StoreError> {
         Ok(Unit {
-            tx: self.database.write().await?,
+            tx: self.database.begin_write().await?,
             row_key: self.row_key.clone(),
         })
     }
@@ -80,7 +82,7 @@ impl Store {
     /// When the database is unavailable.
     pub async fn read(&self) -> Result<Unit, StoreError> {
         Ok(Unit {
-            tx: self.database.read().await?,
+            tx: self.database.begin_read().await?,
             row_key: self.row_key.clone(),
         })
     }

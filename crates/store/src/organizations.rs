@@ -5,10 +5,29 @@ use countersign_domain::ids::TenantId;
 use countersign_domain::organizations::{Organization, OrganizationState};
 use countersign_domain::time::UnixTime;
 
-use crate::database::{Row, args};
+use crate::database::{Database, Row, args};
 use crate::{Page, StoreError, Unit, from_int, to_int};
 
 const TABLE: &str = "organizations";
+
+impl Database {
+    /// How many organizations there are, whether or not their rows can be believed.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn organization_count(&self) -> Result<u64, StoreError> {
+        let row = self
+            .begin_read()
+            .await?
+            .fetch_optional(
+                "SELECT COUNT(*) AS organizations FROM organizations",
+                args![],
+            )
+            .await?;
+        let row = row.ok_or_else(|| StoreError::corrupt(TABLE, "tenant_id", "COUNT"))?;
+        from_int(row.int("organizations")?, TABLE, "tenant_id")
+    }
+}
 
 impl Unit {
     /// The organization with this ID.

@@ -1,6 +1,5 @@
 //! What every request that changes something has in common: who, under which conditions, and once only.
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -13,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::{App, Authenticated, problem};
 use crate::conditional::if_match;
 use crate::front::correlation_id;
-use crate::idempotency::{idempotency_key, request_digest};
+use crate::idempotency::{Answer, idempotency_key, request_digest};
 use crate::problem::Problem;
 
 /// A request that changes something, with its body read strictly.
@@ -127,10 +126,8 @@ impl<T> Mutation<T> {
         status: StatusCode,
         view: impl Fn(&A::Output) -> V + Send + Sync,
     ) -> Response {
-        let render = |output: &A::Output| {
-            let body = serde_json::to_string(&view(output)).unwrap_or_default();
-            (status.as_u16(), body)
-        };
+        let answer = |output: &A::Output| Answer::new(status, view(output));
+        let render = |output: &A::Output| answer(output)?.to_kept();
         let run = Execution {
             caller: &self.caller,
             correlation_id: self.correlation_id,
@@ -140,38 +137,17 @@ impl<T> Mutation<T> {
                 render: &render,
             }),
         };
-        match service.execute(act, &run).await {
-            Ok(Executed::Done(output)) => {
-                // Nothing was created by a trial; what has no content has none then either.
-                let created = status == StatusCode::CREATED;
-                let status = if self.dry_run && created {
-                    StatusCode::OK
-                } else {
-                    status
-                };
-                answer(status, &render(&output).1)
+        let executed = service.execute(act, &run).await;
+        let given = executed.and_then(|executed| match executed {
+            // Nothing was created by a trial; what has no content has none then either.
+            Executed::Done(output) if self.dry_run && status == StatusCode::CREATED => {
+                Answer::new(StatusCode::OK, view(&output))?.give()
             }
-            Ok(Executed::Repeated(kept)) => answer(
-                StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK),
-                &kept.body,
-            ),
-            Err(error) => problem(error).into_response(),
-        }
+            Executed::Done(output) => answer(&output)?.give(),
+            Executed::Repeated(kept) => Answer::from_kept(&kept)?.give(),
+        });
+        given.unwrap_or_else(|error| problem(error).into_response())
     }
-}
-
-/// A JSON answer; a resource with a version gets its `ETag`.
-fn answer(status: StatusCode, body: &str) -> Response {
-    if status == StatusCode::NO_CONTENT {
-        return status.into_response();
-    }
-    let value: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    let version = value.get("version").and_then(serde_json::Value::as_u64);
-    let mut response = (status, Json(value)).into_response();
-    if let Some(tag) = version.and_then(|version| format!("\"{version}\"").parse().ok()) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    response
 }
 
 fn dry_run(query: Option<&str>) -> Result<bool, Problem> {

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use countersign_domain::time::UnixTime;
-use countersign_service::{RevokeToken, RotateSigningKeys, StoredSigningKey};
+use countersign_service::{RevokeToken, RotateSigningKeys, SigningKeyFacts};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -42,8 +42,8 @@ pub(crate) struct SigningKeysView {
 }
 
 impl SigningKeysView {
-    fn new(keys: &[StoredSigningKey]) -> Self {
-        let view = |key: &StoredSigningKey| SigningKeyView {
+    fn new(keys: &[SigningKeyFacts]) -> Self {
+        let view = |key: &SigningKeyFacts| SigningKeyView {
             kid: key.kid.clone(),
             algorithm: key.algorithm.as_str(),
             state: key.state.as_str(),

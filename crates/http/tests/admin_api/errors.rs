@@ -6,12 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use countersign_crypto::import::{ImportRefusal, PrivateKeyForm, Repair};
 use countersign_domain::assertion::Reason;
 use countersign_domain::configurations::ConfigurationRefusal;
 use countersign_domain::identifier::MalformedIdentifier;
 use countersign_domain::organizations::OrganizationRefusal;
 use countersign_domain::text::MalformedText;
+use countersign_testkit::crypto::import::{ImportRefusal, PrivateKeyForm, Repair};
 
 /// Lists every variant once; a variant that is missing does not compile.
 macro_rules! every {

@@ -3,13 +3,13 @@
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use countersign_crypto::MasterKey;
 use countersign_domain::organizations::PublicUrl;
 use countersign_service::{
     Caller, CreateOrganization, Executed, Execution, Service, Settings, new_correlation_id,
 };
-use countersign_store::{Database, DatabaseUrl, Store};
 use countersign_testkit::ManualClock;
+use countersign_testkit::crypto::MasterKey;
+use countersign_testkit::store::{Database, DatabaseUrl, Store};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;

@@ -1,7 +1,7 @@
 //! Part 3, attacks 1 to 6: callers who pretend.
 
-use countersign_crypto::Algorithm;
 use countersign_service::{RefusedKind, ServiceError, SigningAlgorithm};
+use countersign_testkit::crypto::Algorithm;
 use countersign_testkit::{Answer, Assertion, NewClient, TestKey, World, hmac_sha256, segments};
 use serde_json::json;
 

@@ -4,7 +4,7 @@ use axum::http::Method;
 use countersign_domain::api_tokens::{ApiRole, ApiTokenSecret};
 use countersign_domain::ids::ApiTokenId;
 use countersign_service::StatusChange;
-use countersign_store::Arg;
+use countersign_testkit::store::Arg;
 use countersign_testkit::{Assertion, Client, TestKey, Upgraded, World};
 
 use crate::support::{assert_verdict, eventually};

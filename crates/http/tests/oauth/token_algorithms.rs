@@ -1,6 +1,6 @@
 //! Section D through the endpoint: samples of what `crates/crypto/tests` proves in full.
 
-use countersign_crypto::{Algorithm, SigningAlgorithm};
+use countersign_testkit::crypto::{Algorithm, SigningAlgorithm};
 use countersign_testkit::{NewClient, TestKey, World, base64url, decode_base64url, segments};
 
 use crate::support::{assert_refused, assert_text_refused};

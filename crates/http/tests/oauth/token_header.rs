@@ -226,7 +226,7 @@ async fn c18_without_a_kid_every_active_key_that_fits_is_tried_and_four_at_most(
     let newest = nameless.signed_by(&newest).sign();
     assert_eq!(world.server.grant(&world.acme, &newest).await.status, 200);
     assert_accepted(&world, || world.assertion()).await;
-    let other = TestKey::generate(countersign_crypto::Algorithm::EdDsa);
+    let other = TestKey::generate(countersign_testkit::crypto::Algorithm::EdDsa);
     let unfit = world
         .assertion()
         .without_header("kid")

@@ -13,7 +13,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         version: 1,
         sqlite: include_str!("../../migrations/0001_core.sql"),
@@ -28,6 +28,11 @@ const MIGRATIONS: [Migration; 3] = [
         version: 3,
         sqlite: include_str!("../../migrations/0003_row_digests.sql"),
         postgres: include_str!("../../migrations/0003_row_digests.sql"),
+    },
+    Migration {
+        version: 4,
+        sqlite: include_str!("../../migrations/0004_opaque_answers.sql"),
+        postgres: include_str!("../../migrations/0004_opaque_answers.sql"),
     },
 ];
 
@@ -46,7 +51,7 @@ const CREATE_LOG: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
 pub(super) async fn run(database: &Database) -> Result<(), StoreError> {
     let mut tx = match database {
         Database::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
-        Database::Sqlite { .. } => database.write().await?,
+        Database::Sqlite { .. } => database.begin_write().await?,
     };
     if matches!(tx, Transaction::Postgres(_)) {
         tx.fetch_all(LOCK, args![]).await?;
@@ -67,7 +72,7 @@ pub(super) async fn run(database: &Database) -> Result<(), StoreError> {
 
 /// Looks whether the schema is that of this program, and changes nothing.
 pub(super) async fn require(database: &Database) -> Result<(), StoreError> {
-    let mut tx = database.read().await?;
+    let mut tx = database.begin_read().await?;
     let log = tx.dialect(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'",
         "SELECT to_regclass('schema_migrations')::text AS name",

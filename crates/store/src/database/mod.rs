@@ -1,6 +1,8 @@
 //! One small face for two drivers: SQL is written once with `$1` placeholders and portable types.
 
 mod args;
+#[cfg(feature = "by-hand")]
+mod by_hand;
 mod migrations;
 mod open;
 mod row;

@@ -125,7 +125,7 @@ impl Database {
     ///
     /// # Errors
     /// When the database is unavailable.
-    pub async fn write(&self) -> Result<Transaction, StoreError> {
+    pub(crate) async fn begin_write(&self) -> Result<Transaction, StoreError> {
         Ok(match self {
             Self::Postgres(pool) => Transaction::Postgres(
                 pool.begin_with("BEGIN ISOLATION LEVEL SERIALIZABLE")
@@ -139,7 +139,7 @@ impl Database {
     ///
     /// # Errors
     /// When the database is unavailable.
-    pub async fn read(&self) -> Result<Transaction, StoreError> {
+    pub(crate) async fn begin_read(&self) -> Result<Transaction, StoreError> {
         Ok(match self {
             Self::Postgres(pool) => Transaction::Postgres(
                 pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")

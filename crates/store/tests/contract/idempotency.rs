@@ -18,21 +18,21 @@ fn key(caller: &str, key: &str) -> IdempotencyKey {
 on_both_databases! {
     async fn a_kept_answer_comes_back_to_the_same_caller_only(world: World) {
         let mut unit = world.write().await;
-        unit.keep_answer(&key("at-1", "k"), 201, "{\"é\":1}", NOW).await.unwrap();
+        unit.keep_answer(&key("at-1", "k"), "{\"é\":1}", NOW).await.unwrap();
         unit.commit().await.unwrap();
         let mut unit = world.read().await;
         let kept = unit.kept_answer(&key("at-1", "k"), NOW.plus(-1)).await.unwrap().unwrap();
-        assert_eq!((kept.status, kept.body.as_str(), kept.request_digest.as_str()), (201, "{\"é\":1}", "d1"));
+        assert_eq!((kept.answer.as_str(), kept.request_digest.as_str()), ("{\"é\":1}", "d1"));
         assert_eq!(unit.kept_answer(&key("at-2", "k"), NOW.plus(-1)).await.unwrap(), None);
         assert_eq!(unit.kept_answer(&key("at-1", "other"), NOW.plus(-1)).await.unwrap(), None);
     }
 
     async fn a_second_answer_under_the_key_is_a_collision(world: World) {
         let mut unit = world.write().await;
-        unit.keep_answer(&key("at-1", "k"), 201, "first", NOW).await.unwrap();
+        unit.keep_answer(&key("at-1", "k"), "first", NOW).await.unwrap();
         unit.commit().await.unwrap();
         let mut unit = world.write().await;
-        let refused = unit.keep_answer(&key("at-1", "k"), 201, "second", NOW.plus(1)).await;
+        let refused = unit.keep_answer(&key("at-1", "k"), "second", NOW.plus(1)).await;
         assert!(matches!(refused, Err(StoreError::Collision)), "{refused:?}");
     }
 
@@ -40,18 +40,18 @@ on_both_databases! {
     async fn an_old_answer_is_replaced_and_no_second_is_between(world: World) {
         for age in [DAY - 1, DAY, DAY + 1] {
             let mut unit = world.write().await;
-            unit.keep_answer(&key("at-1", "k"), 201, "first", NOW).await.unwrap();
+            unit.keep_answer(&key("at-1", "k"), "first", NOW).await.unwrap();
             let later = NOW.plus(age);
             let found = unit.kept_answer(&key("at-1", "k"), later.plus(-DAY)).await.unwrap().is_some();
-            let replaced = unit.keep_answer(&key("at-1", "k"), 200, "second", later).await.is_ok();
+            let replaced = unit.keep_answer(&key("at-1", "k"), "second", later).await.is_ok();
             assert_eq!((found, replaced), (age < DAY, age >= DAY), "{age}");
         }
     }
 
     async fn old_answers_are_forgotten(world: World) {
         let mut unit = world.write().await;
-        unit.keep_answer(&key("at-1", "old"), 200, "", NOW).await.unwrap();
-        unit.keep_answer(&key("at-1", "new"), 200, "", NOW.plus(10)).await.unwrap();
+        unit.keep_answer(&key("at-1", "old"), "", NOW).await.unwrap();
+        unit.keep_answer(&key("at-1", "new"), "", NOW.plus(10)).await.unwrap();
         assert_eq!(unit.forget_answers(NOW.plus(10)).await.unwrap(), 1);
         assert!(unit.kept_answer(&key("at-1", "new"), NOW).await.unwrap().is_some());
     }
@@ -59,12 +59,12 @@ on_both_databases! {
     /// Nobody puts words into the mouth of the server.
     async fn an_answer_written_by_hand_is_not_given(world: World) {
         let mut unit = world.write().await;
-        unit.keep_answer(&key("at-1", "k"), 201, "first", NOW).await.unwrap();
-        unit.keep_answer(&key("at-2", "k"), 200, "other", NOW).await.unwrap();
+        unit.keep_answer(&key("at-1", "k"), "first", NOW).await.unwrap();
+        unit.keep_answer(&key("at-2", "k"), "other", NOW).await.unwrap();
         unit.commit().await.unwrap();
         world.leaked("CREATE TABLE kept AS SELECT * FROM idempotent_answers".to_owned()).await;
         for edit in [
-            "body = 'forged'", "status = 200", "request_digest = 'd2'", "created_at = created_at + 1", "mac = NULL",
+            "answer = 'forged'", "request_digest = 'd2'", "created_at = created_at + 1", "mac = NULL",
             "mac = (SELECT k.mac FROM kept k WHERE k.caller = 'at-2')",
         ] {
             world.leaked(format!("UPDATE idempotent_answers SET {edit} WHERE caller = 'at-1'")).await;
@@ -81,7 +81,7 @@ on_both_databases! {
     /// The answer is kept exactly when the effect is.
     async fn a_dropped_transaction_keeps_no_answer(world: World) {
         let mut unit = world.write().await;
-        unit.keep_answer(&key("at-1", "k"), 201, "first", NOW).await.unwrap();
+        unit.keep_answer(&key("at-1", "k"), "first", NOW).await.unwrap();
         drop(unit);
         assert_eq!(world.read().await.kept_answer(&key("at-1", "k"), NOW.plus(-1)).await.unwrap(), None);
     }

@@ -86,6 +86,7 @@ fn every_table_and_column_is_described() {
         include_str!("../../migrations/0002_ledger.sqlite.sql"),
         include_str!("../../migrations/0002_ledger.postgres.sql"),
         include_str!("../../migrations/0003_row_digests.sql"),
+        include_str!("../../migrations/0004_opaque_answers.sql"),
     ];
     // Described together with the table or the object before it.
     let described = ["CREATE TABLE feed (", "CREATE TABLE issuances ("];
