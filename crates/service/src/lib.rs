@@ -44,7 +44,7 @@ pub use configurations::{
 pub use error::{RETRY_AFTER, Refused, RefusedKind, ServiceError};
 pub use exchange::{ExchangeError, ExchangeRequest, IssuedToken};
 pub use explain::{ExplainRequest, Explained};
-pub use instance::{InstanceFacts, bind_master_key, mark_restored};
+pub use instance::{InstanceFacts, mark_restored};
 pub use introspection::{ClientProof, Introspection, IntrospectionError, RevocationOutcome};
 pub use organizations::{ChangeOrganizationStatus, CreateOrganization, EditOrganization};
 pub use signing_keys::{RevokeToken, RotateSigningKeys};

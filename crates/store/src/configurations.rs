@@ -256,7 +256,7 @@ impl Unit {
     }
 
     /// `head` is the keyed digest of the version that the row repeats.
-    pub(crate) fn configuration_mac(
+    fn configuration_mac(
         &self,
         [tenant, id, state]: [&str; 3],
         version: i64,

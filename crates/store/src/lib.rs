@@ -4,7 +4,6 @@
 //! `changes` alone, which takes an `AuthorizedChange` that only the change engine can make.
 
 mod activity;
-mod adoption;
 mod api_tokens;
 mod backup;
 mod changes;

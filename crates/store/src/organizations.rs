@@ -119,7 +119,7 @@ impl Unit {
     }
 
     /// `head` is the keyed digest of the version that the row repeats.
-    pub(crate) fn organization_mac(
+    fn organization_mac(
         &self,
         [tenant, state]: [&str; 2],
         version: i64,

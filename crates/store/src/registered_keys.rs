@@ -11,13 +11,13 @@ use crate::{Page, StoreError, Unit};
 const TABLE: &str = "registered_keys";
 
 /// A row as it is stored.
-pub(crate) struct RegisteredKeyRow {
-    pub(crate) fingerprint: String,
+struct RegisteredKeyRow {
+    fingerprint: String,
     tenant: String,
     configuration: String,
     modulus: Option<Vec<u8>>,
     registered_at: i64,
-    stored: Option<Vec<u8>>,
+    stored: Vec<u8>,
 }
 
 impl Unit {
@@ -83,7 +83,7 @@ impl Unit {
                 configuration: id.to_owned(),
                 modulus: parsed.rsa_modulus().map(<[u8]>::to_vec),
                 registered_at: at,
-                stored: None,
+                stored: Vec::new(),
             };
             let mac = new.mac(&self.row_key);
             self.tx
@@ -124,20 +124,20 @@ impl Unit {
 }
 
 impl RegisteredKeyRow {
-    pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
+    fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             fingerprint: row.text("fingerprint")?,
             tenant: row.text("tenant_id")?,
             configuration: row.text("configuration_id")?,
             modulus: row.opt_blob("modulus")?,
             registered_at: row.int("registered_at")?,
-            stored: row.opt_blob("mac")?,
+            stored: row.blob("mac")?,
         })
     }
 
     fn proven(row: &Row, key: &MacKey) -> Result<Self, StoreError> {
         let read = Self::read(row)?;
-        let sound = same(&read.mac(key), read.stored.as_deref().unwrap_or_default());
+        let sound = same(&read.mac(key), &read.stored);
         if sound {
             Ok(read)
         } else {
@@ -145,7 +145,7 @@ impl RegisteredKeyRow {
         }
     }
 
-    pub(crate) fn mac(&self, key: &MacKey) -> Vec<u8> {
+    fn mac(&self, key: &MacKey) -> Vec<u8> {
         let modulus = self.modulus.as_deref();
         let parts: [&[u8]; 7] = [
             b"registered key",

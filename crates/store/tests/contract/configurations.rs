@@ -270,7 +270,7 @@ on_both_databases! {
         world.rename(tenant_id, id, "second").await.unwrap();
         keep(&world).await;
         for edit in [
-            "position = position + 1", "position = NULL", "mac = NULL", "applied_at = applied_at + 1",
+            "position = position + 1", "mac = ''", "applied_at = applied_at + 1",
             "change_number = 1", "version = version + 5", "digest = replace(digest, substr(digest, 1, 4), 'ffff')",
             "mac = (SELECT mac FROM kept_versions k WHERE k.target = versions.target AND k.version = 1)",
         ] {

@@ -21,7 +21,7 @@ on_both_databases! {
             format!("configuration_id = '{thief}'"),
             "tenant_id = 'tn-00000000-0000-4000-8000-000000000000'".to_owned(),
             "registered_at = registered_at + 1".to_owned(),
-            "mac = NULL".to_owned(),
+            "mac = ''".to_owned(),
             "modulus = (SELECT k.mac FROM kept k WHERE k.modulus IS NULL)".to_owned(),
             "modulus = NULL".to_owned(),
             "mac = (SELECT k.mac FROM kept k WHERE k.modulus IS NULL)".to_owned(),
