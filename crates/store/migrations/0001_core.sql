@@ -36,6 +36,7 @@ CREATE TABLE change_requests (
     expires_at     BIGINT NOT NULL, -- when it lapses, seconds since 1970
     closed_at      BIGINT,          -- when it reached a terminal state
     close_reason   TEXT,            -- why, where a reason belongs to the state
+    mac            BYTEA  NOT NULL, -- keyed digest of this row, made anew with each state
     PRIMARY KEY (tenant_id, number),
     UNIQUE (id)
 );

@@ -79,8 +79,8 @@ const TABLES: [Table; 11] = [
     table!("change_requests", "tenant_id, number", [
         "tenant_id" Text, "number" Int, "id" Text, "kind" Text, "class" Text, "target" Text, "envelope" Text,
         "change_digest" Text, "maker" Text, "state" Text, "submitted_at" Int, "expires_at" Int, "closed_at" OptInt,
-        "close_reason" OptText,
-    ], "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14"),
+        "close_reason" OptText, "mac" Blob,
+    ], "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15"),
     table!("versions", "tenant_id, target, version", [
         "tenant_id" Text, "target" Text, "version" Int, "state" Text, "digest" Text, "change_number" Int,
         "applied_at" Int, "position" Int, "mac" Blob,

@@ -172,6 +172,8 @@ on_both_databases! {
             "audience = 'https://evil.example'",
             "version = version + 1",
             "change_number = change_number + 1",
+            "created_at = created_at - 1",
+            "updated_at = updated_at + 1",
             "mac = (SELECT mac FROM kept AS k WHERE k.id <> configurations.id)",
         ];
         for edit in edits {
