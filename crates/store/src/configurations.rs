@@ -238,10 +238,13 @@ impl Unit {
             to_int(number),
             authorized.at().seconds(),
         );
-        let created_at = match authorized.version() {
-            1 => at,
-            _ => self.creation_of(envelope.tenant_id, &id).await?,
+        let before = match authorized.version() {
+            1 => None,
+            _ => Some(self.as_it_stands(envelope.tenant_id, &id).await?),
         };
+        let created_at = before
+            .as_ref()
+            .map_or(at, |before| before.created_at.seconds());
         let mac = self.configuration_mac(&ConfigurationFacts {
             tenant: &tenant,
             id: &id,
@@ -277,16 +280,28 @@ impl Unit {
             at,
         ];
         self.tx.execute_one(statement, values).await?;
-        self.register_keys(&tenant, &id, &state, at).await
+        let known: Vec<_> = before
+            .iter()
+            .flat_map(|before| &before.state.keys)
+            .map(|key| key.fingerprint_sha256)
+            .collect();
+        let fresh = state
+            .keys
+            .iter()
+            .filter(|key| !known.contains(&key.fingerprint_sha256));
+        self.register_keys([&tenant, &id], fresh, at).await
     }
 
-    /// When a configuration was created, out of the row as it stands.
-    async fn creation_of(&mut self, tenant_id: TenantId, id: &str) -> Result<i64, StoreError> {
-        let parsed = id
-            .parse()
-            .map_err(|_| StoreError::corrupt(TABLE, "id", id))?;
-        let before = self.configuration(tenant_id, parsed).await?;
-        Ok(before.ok_or(StoreError::Collision)?.created_at.seconds())
+    /// A configuration that is about to change.
+    async fn as_it_stands(
+        &mut self,
+        tenant_id: TenantId,
+        id: &str,
+    ) -> Result<Configuration, StoreError> {
+        let parsed = id.parse();
+        let id = parsed.map_err(|_| StoreError::corrupt(TABLE, "id", id))?;
+        let before = self.configuration(tenant_id, id).await?;
+        before.ok_or(StoreError::Collision)
     }
 
     fn configuration_mac(&self, facts: &ConfigurationFacts<'_>) -> Vec<u8> {
