@@ -52,6 +52,7 @@ impl From<ServiceError> for ServerFailure {
             }
             ServiceError::NotFound => Self("not found".to_owned()),
             ServiceError::Collided
+            | ServiceError::ComparisonNeeded(_)
             | ServiceError::KeyNeeded(_)
             | ServiceError::RateLimited { .. }
             | ServiceError::Unavailable { .. } => {

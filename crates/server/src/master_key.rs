@@ -35,7 +35,7 @@ pub(crate) fn read_or_create(data: &DataDir) -> Result<MasterKey, ServerFailure>
 ///
 /// # Errors
 /// As [`read_or_create`].
-pub(crate) fn find(data: &DataDir) -> Result<Option<MasterKey>, ServerFailure> {
+fn find(data: &DataDir) -> Result<Option<MasterKey>, ServerFailure> {
     match given()? {
         Some(key) => Ok(Some(key)),
         None if data.master_key().exists() => read(&data.master_key()).map(Some),

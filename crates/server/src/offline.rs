@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
 
-use countersign_service::{Clock as _, bind_master_key, mark_restored};
+use countersign_service::{Clock as _, mark_restored};
 use countersign_store::{Database, DatabaseUrl, Store, read_backup, write_backup};
 
 use crate::cli::{BackupArgs, MigrateArgs, RestoreArgs, StoreArgs};
@@ -13,26 +13,18 @@ use crate::failure::ServerFailure;
 use crate::master_key;
 use crate::wall_clock::WallClock;
 
-/// Brings the database to the schema of this program, and rows to their keyed digests where the master key is at hand.
+/// Brings the database to the schema of this program.
 ///
 /// # Errors
-/// When it cannot be opened, is newer than the program, or was made with another master key.
+/// When it cannot be opened, or is newer than the program.
 pub(crate) fn migrate(args: &MigrateArgs) -> Result<(), ServerFailure> {
     let data = hold(&args.store)?;
     block_on(async {
-        let master = master_key::find(&data)?;
         let database = Database::open(&database_url(&args.store, &data)?).await?;
         line(&format!(
             "The database is at schema version {}.",
             countersign_store::SCHEMA_VERSION
         ));
-        match master {
-            Some(master) => {
-                let store = Store::new(database.clone(), master.mac_key("row"));
-                bind_master_key(&store, &master).await?;
-            }
-            None => note("The next start, with the master key, does the rest."),
-        }
         database.close().await;
         Ok(())
     })

@@ -171,13 +171,11 @@ impl Service {
     }
 }
 
-/// Binds a database to the master key at its first start, and at the first start after an upgrade gives rows that have
-/// no keyed digest theirs.
+/// Binds a database to the master key at its first start.
 ///
 /// # Errors
-/// When the database was made with another master key, rows from before the upgrade cannot be believed, or the store is
-/// unavailable.
-pub async fn bind_master_key(store: &Store, master: &MasterKey) -> Result<(), ServiceError> {
+/// When the database was made with another master key, or the store is unavailable.
+async fn bind_master_key(store: &Store, master: &MasterKey) -> Result<(), ServiceError> {
     for _ in 1..BIND_TRIES {
         match try_bind(store, master).await {
             // Another node starts at the same moment, and one of the two does the work.
@@ -195,23 +193,12 @@ async fn try_bind(store: &Store, master: &MasterKey) -> Result<(), ServiceError>
 }
 
 /// Refuses a master key other than the one that the database was made with, before anything is read with it: rows
-/// would look edited by hand, and signing keys would not open.
-///
-/// The fact itself is keyed, so only a database that an older program was started on can have the one that stands for
-/// rows without digests: whoever writes to the database cannot ask for forged rows to be taken over.
+/// would look edited by hand, and signing keys would not open. No row is ever given a keyed digest for it.
 async fn check_master_key(unit: &mut Unit, master: &MasterKey) -> Result<(), ServiceError> {
-    let fact = |parts: &[&[u8]]| -> String {
-        let tag = master.mac_key("master-key-check").tag(parts);
-        tag.iter().map(|octet| format!("{octet:02x}")).collect()
-    };
-    let (without_digests, made) = (fact(&[]), fact(&[b"rows have digests"]));
+    let tag = master.mac_key("master-key-check").tag(&[]);
+    let made: String = tag.iter().map(|octet| format!("{octet:02x}")).collect();
     match unit.instance_fact(MASTER_KEY_CHECK).await? {
         Some(known) if known == made => Ok(()),
-        Some(known) if known == without_digests => {
-            unit.adopt_rows().await?;
-            tracing::info!("rows of an older version have their keyed digests now");
-            Ok(unit.set_instance_fact(MASTER_KEY_CHECK, &made).await?)
-        }
         Some(_) => Err(ServiceError::Fault(
             "the master key is not the one that this database was made with: give the right one \
              (the file master.key of the data directory, COUNTERSIGN_MASTER_KEY, or the systemd credential)"

@@ -21,6 +21,7 @@ mod ledger;
 mod maintenance;
 mod organizations;
 mod replay;
+mod shared_primes;
 mod signing_keys;
 mod snapshots;
 
@@ -44,7 +45,7 @@ pub use configurations::{
 pub use error::{RETRY_AFTER, Refused, RefusedKind, ServiceError};
 pub use exchange::{ExchangeError, ExchangeRequest, IssuedToken};
 pub use explain::Explained;
-pub use instance::{InstanceFacts, bind_master_key, mark_restored};
+pub use instance::{InstanceFacts, mark_restored};
 pub use introspection::{ClientProof, Introspection, IntrospectionError, RevocationOutcome};
 pub use organizations::{ChangeOrganizationStatus, CreateOrganization, EditOrganization};
 pub use signing_keys::{RevokeToken, RotateSigningKeys, SigningKeyFacts};

@@ -36,6 +36,7 @@ CREATE TABLE change_requests (
     expires_at     BIGINT NOT NULL, -- when it lapses, seconds since 1970
     closed_at      BIGINT,          -- when it reached a terminal state
     close_reason   TEXT,            -- why, where a reason belongs to the state
+    mac            BYTEA  NOT NULL, -- keyed digest of this row, made anew with each state
     PRIMARY KEY (tenant_id, number),
     UNIQUE (id)
 );
@@ -52,8 +53,17 @@ CREATE TABLE versions (
     digest         TEXT   NOT NULL, -- SHA-256 of state, hexadecimal
     change_number  BIGINT NOT NULL, -- the request that made it
     applied_at     BIGINT NOT NULL, -- seconds since 1970
+    position       BIGINT NOT NULL, -- its place in the order in which the organization's changes were applied, from 1
+    mac            BYTEA  NOT NULL, -- keyed digest of the version and its place
     PRIMARY KEY (tenant_id, target, version),
     FOREIGN KEY (tenant_id, change_number) REFERENCES change_requests (tenant_id, number)
+);
+
+-- How many changes of an organization have been applied: what is older than the newest of them is noticed.
+CREATE TABLE version_heads (
+    tenant_id  TEXT   NOT NULL PRIMARY KEY, -- the organization
+    applied    BIGINT NOT NULL,             -- how many changes were applied; the place of the newest version
+    mac        BYTEA  NOT NULL              -- keyed digest of this row
 );
 
 -- Organizations as they stand.
@@ -95,7 +105,9 @@ CREATE TABLE registered_keys (
     tenant_id         TEXT   NOT NULL,             -- whose it is; never told to anybody else
     configuration_id  TEXT   NOT NULL,             -- the configuration
     modulus           BYTEA,                       -- RSA only, to find shared prime factors
-    registered_at     BIGINT NOT NULL              -- seconds since 1970
+    rsa_place         BIGINT UNIQUE,               -- RSA only: its place in the order of registration, from 1
+    registered_at     BIGINT NOT NULL,             -- seconds since 1970
+    mac               BYTEA  NOT NULL              -- keyed digest of this row
 );
 
 -- The organizations' signing keys.
@@ -108,6 +120,7 @@ CREATE TABLE signing_keys (
     public_key  TEXT   NOT NULL, -- PEM
     sealed      BYTEA,           -- the private key, sealed under the master key; erased when retired
     created_at  BIGINT NOT NULL, -- seconds since 1970
+    mac         BYTEA  NOT NULL, -- keyed digest of this row
     PRIMARY KEY (tenant_id, kid)
 );
 CREATE UNIQUE INDEX signing_keys_one_current ON signing_keys (tenant_id) WHERE state = 'current';
@@ -121,7 +134,8 @@ CREATE TABLE api_tokens (
     role        TEXT   NOT NULL,             -- admin, auditor, introspector
     created_at  BIGINT NOT NULL,             -- seconds since 1970
     expires_at  BIGINT NOT NULL,             -- seconds since 1970
-    revoked_at  BIGINT                       -- seconds since 1970
+    revoked_at  BIGINT,                      -- seconds since 1970
+    mac         BYTEA  NOT NULL              -- keyed digest of this row; emptied when the token is revoked
 );
 
 -- Access tokens revoked before their end.
@@ -138,8 +152,8 @@ CREATE TABLE idempotent_answers (
     caller          TEXT   NOT NULL, -- the API token
     idempotency_key TEXT   NOT NULL, -- the header
     request_digest  TEXT   NOT NULL, -- SHA-256 of method, path and body, hexadecimal
-    status          BIGINT NOT NULL, -- HTTP status of the answer
-    body            TEXT   NOT NULL, -- the answer
+    answer          TEXT   NOT NULL, -- the answer, as the doors have written it down and read it
     created_at      BIGINT NOT NULL, -- seconds since 1970
+    mac             BYTEA  NOT NULL, -- keyed digest of this row
     PRIMARY KEY (caller, idempotency_key)
 );

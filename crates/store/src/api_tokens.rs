@@ -12,16 +12,16 @@ use crate::{Page, StoreError, Unit};
 
 const TABLE: &str = "api_tokens";
 
-/// A row as it is stored. A revoked token has no keyed digest, so that a revocation cannot be taken back by hand.
-pub(crate) struct ApiTokenRow {
-    pub(crate) id: String,
+/// A row as it is stored. A revoked token has an empty keyed digest, so that no revocation can be taken back by hand.
+struct ApiTokenRow {
+    id: String,
     digest: String,
     name: String,
     tenant: Option<String>,
     role: String,
     created_at: i64,
     expires_at: i64,
-    stored: Option<Vec<u8>>,
+    stored: Vec<u8>,
 }
 
 impl Unit {
@@ -45,7 +45,7 @@ impl Unit {
             role: token.role.as_str().to_owned(),
             created_at: token.created_at.seconds(),
             expires_at: token.expires_at.seconds(),
-            stored: None,
+            stored: Vec::new(),
         };
         let mac = new.mac(&self.row_key);
         self.tx
@@ -141,8 +141,8 @@ impl Unit {
         let token = ApiTokenRow::proven(&row, &self.row_key)?;
         self.tx
             .execute_one(
-                "UPDATE api_tokens SET revoked_at = $2, mac = NULL WHERE id = $1 AND revoked_at IS NULL",
-                args![id.to_string(), now.seconds()],
+                "UPDATE api_tokens SET revoked_at = $2, mac = $3 WHERE id = $1 AND revoked_at IS NULL",
+                args![id.to_string(), now.seconds(), Vec::new()],
             )
             .await?;
         Ok(Some(token.scope))
@@ -155,15 +155,15 @@ impl Unit {
     pub async fn revoke_all_api_tokens(&mut self, now: UnixTime) -> Result<u64, StoreError> {
         self.tx
             .execute(
-                "UPDATE api_tokens SET revoked_at = $1, mac = NULL WHERE revoked_at IS NULL",
-                args![now.seconds()],
+                "UPDATE api_tokens SET revoked_at = $1, mac = $2 WHERE revoked_at IS NULL",
+                args![now.seconds(), Vec::new()],
             )
             .await
     }
 }
 
 impl ApiTokenRow {
-    pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
+    fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.text("id")?,
             digest: row.text("digest")?,
@@ -172,11 +172,11 @@ impl ApiTokenRow {
             role: row.text("role")?,
             created_at: row.int("created_at")?,
             expires_at: row.int("expires_at")?,
-            stored: row.opt_blob("mac")?,
+            stored: row.blob("mac")?,
         })
     }
 
-    pub(crate) fn mac(&self, key: &MacKey) -> Vec<u8> {
+    fn mac(&self, key: &MacKey) -> Vec<u8> {
         let parts: [&[u8]; 9] = [
             b"API token",
             self.id.as_bytes(),
@@ -194,7 +194,7 @@ impl ApiTokenRow {
     fn proven(row: &Row, key: &MacKey) -> Result<ApiToken, StoreError> {
         let row = Self::read(row)?;
         let corrupt = |column| StoreError::corrupt(TABLE, column, &row.id);
-        if !same(&row.mac(key), row.stored.as_deref().unwrap_or_default()) {
+        if !same(&row.mac(key), &row.stored) {
             return Err(corrupt("mac"));
         }
         let scope = match &row.tenant {

@@ -32,10 +32,7 @@ struct Footer {
     mac: String,
 }
 
-const FORMAT: &str = "countersign-backup-2";
-
-/// What older versions wrote, without a keyed digest.
-const WITHOUT_KEY: &str = "countersign-backup-1";
+const FORMAT: &str = "countersign-backup-1";
 
 /// What a backup or a restore moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,11 +79,11 @@ const TABLES: [Table; 11] = [
     table!("change_requests", "tenant_id, number", [
         "tenant_id" Text, "number" Int, "id" Text, "kind" Text, "class" Text, "target" Text, "envelope" Text,
         "change_digest" Text, "maker" Text, "state" Text, "submitted_at" Int, "expires_at" Int, "closed_at" OptInt,
-        "close_reason" OptText,
-    ], "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14"),
+        "close_reason" OptText, "mac" Blob,
+    ], "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15"),
     table!("versions", "tenant_id, target, version", [
         "tenant_id" Text, "target" Text, "version" Int, "state" Text, "digest" Text, "change_number" Int,
-        "applied_at" Int, "position" OptInt, "mac" OptBlob,
+        "applied_at" Int, "position" Int, "mac" Blob,
     ], "$1, $2, $3, $4, $5, $6, $7, $8, $9"),
     table!("version_heads", "tenant_id", [
         "tenant_id" Text, "applied" Int, "mac" Blob,
@@ -100,16 +97,16 @@ const TABLES: [Table; 11] = [
         "issuer" Text, "subject" Text, "audience" Text, "state" Text, "mac" Blob, "created_at" Int, "updated_at" Int,
     ], "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13"),
     table!("registered_keys", "fingerprint", [
-        "fingerprint" Text, "tenant_id" Text, "configuration_id" Text, "modulus" OptBlob, "registered_at" Int,
-        "mac" OptBlob,
-    ], "$1, $2, $3, $4, $5, $6"),
+        "fingerprint" Text, "tenant_id" Text, "configuration_id" Text, "modulus" OptBlob, "rsa_place" OptInt,
+        "registered_at" Int, "mac" Blob,
+    ], "$1, $2, $3, $4, $5, $6, $7"),
     table!("signing_keys", "tenant_id, kid", [
         "tenant_id" Text, "kid" Text, "algorithm" Text, "state" Text, "since" Int, "public_key" Text,
-        "sealed" OptBlob, "created_at" Int, "mac" OptBlob,
+        "sealed" OptBlob, "created_at" Int, "mac" Blob,
     ], "$1, $2, $3, $4, $5, $6, $7, $8, $9"),
     table!("api_tokens", "id", [
         "id" Text, "digest" Text, "name" Text, "tenant_id" OptText, "role" Text, "created_at" Int, "expires_at" Int,
-        "revoked_at" OptInt, "mac" OptBlob,
+        "revoked_at" OptInt, "mac" Blob,
     ], "$1, $2, $3, $4, $5, $6, $7, $8, $9"),
     table!("revoked_tokens", "tenant_id, jti", [
         "tenant_id" Text, "jti" Text, "expires_at" Int, "revoked_at" Int,
@@ -214,15 +211,8 @@ pub async fn read_backup(
 /// Whether this program and this master key can take the backup, judged by its first line.
 fn check_header(line: &str, row_key: &MacKey) -> Result<(), StoreError> {
     let written: Value = parse(line)?;
-    match written.get("format").and_then(Value::as_str) {
-        Some(FORMAT) => {}
-        Some(WITHOUT_KEY) => {
-            return Err(damaged(
-                "an older version wrote it, without a digest under the master key, so nobody can tell whether it is \
-                 genuine; restore it with that version, upgrade, and make a new backup",
-            ));
-        }
-        _ => return Err(damaged("it is not a Countersign backup")),
+    if written.get("format").and_then(Value::as_str) != Some(FORMAT) {
+        return Err(damaged("it is not a Countersign backup"));
     }
     let header: Header = parse(line)?;
     if header.schema > SCHEMA_VERSION {

@@ -1,5 +1,6 @@
 //! Change requests, and `apply`: the one path by which governed data changes.
 
+use countersign_crypto::MacKey;
 use countersign_domain::change::{
     AuthorizedChange, Change, ChangeClass, ChangeKind, ChangeRequest, ChangeState,
 };
@@ -8,7 +9,7 @@ use countersign_domain::time::UnixTime;
 
 use crate::database::{Row, args};
 use crate::feed::Topic;
-use crate::organizations::canonical_text;
+use crate::organizations::{canonical_text, same};
 use crate::{Page, StoreError, Unit, from_int, to_int};
 
 const TABLE: &str = "change_requests";
@@ -31,6 +32,9 @@ impl StoreError {
         let Self::Taken(rule) = self else { return None };
         if rule.contains("configurations_triple") || rule.contains("configurations.issuer") {
             Some(UniqueRule::ConfigurationTriple)
+        } else if rule.contains("rsa_place") {
+            // Two keys were registered at the same moment: the use case is tried again.
+            None
         } else if rule.contains("registered_keys") {
             Some(UniqueRule::RegisteredKey)
         } else if rule.contains("one_open_edit") || rule.contains("change_requests.target") {
@@ -63,32 +67,30 @@ impl Unit {
     /// # Errors
     /// When another edit of the target is open, or the database is unavailable.
     pub async fn insert_change(&mut self, request: &ChangeRequest) -> Result<(), StoreError> {
-        let envelope = request.change.envelope();
-        let class = match envelope.kind.class() {
-            ChangeClass::Containment => "containment",
-            ChangeClass::Edit => "edit",
-        };
+        let new = ChangeRow::of(request)?;
+        let mac = new.mac(&self.row_key);
         self.tx
             .execute_one(
                 "INSERT INTO change_requests
                     (tenant_id, number, id, kind, class, target, envelope, change_digest, maker, state,
-                     submitted_at, expires_at, closed_at, close_reason)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                     submitted_at, expires_at, closed_at, close_reason, mac)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
                 args![
-                    envelope.tenant_id.to_string(),
-                    to_int(request.number),
-                    envelope.request_id.to_string(),
-                    envelope.kind.as_str(),
-                    class,
-                    envelope.target.clone(),
-                    canonical_text(request.change.canonical_envelope(), TABLE, &envelope.target)?,
-                    request.change.digest().to_string(),
-                    envelope.requester.to_string(),
-                    request.state.as_str(),
-                    envelope.created_at.seconds(),
-                    envelope.expires_at.seconds(),
-                    request.state.closed_at().map(UnixTime::seconds),
-                    request.state.close_reason().map(str::to_owned),
+                    new.tenant,
+                    new.number,
+                    new.id,
+                    new.kind,
+                    new.class,
+                    new.target,
+                    new.envelope,
+                    new.digest,
+                    new.maker,
+                    new.state,
+                    new.submitted_at,
+                    new.expires_at,
+                    new.closed_at,
+                    new.close_reason,
+                    mac,
                 ],
             )
             .await
@@ -98,7 +100,8 @@ impl Unit {
     /// requests on the same target, and the announcement to other nodes; all in this transaction.
     ///
     /// # Errors
-    /// When a unique rule refuses, the base has moved meanwhile, or the database is unavailable. Nothing is kept then.
+    /// When a unique rule refuses, the base has moved meanwhile, the request is not the one that was authorized, or the
+    /// database is unavailable. Nothing is kept then.
     pub async fn apply(
         &mut self,
         authorized: &AuthorizedChange,
@@ -106,7 +109,7 @@ impl Unit {
     ) -> Result<(), StoreError> {
         let change = authorized.change();
         let envelope = change.envelope();
-        let (tenant, at) = (envelope.tenant_id.to_string(), authorized.at().seconds());
+        let (tenant_id, at) = (envelope.tenant_id, authorized.at());
         let topic = topic(envelope.kind);
         let next = self.next_version(authorized, number).await?;
         let put = match topic {
@@ -115,22 +118,68 @@ impl Unit {
         };
         put?;
         self.insert_version(authorized, number, next).await?;
+        let request = self
+            .change(tenant_id, number)
+            .await?
+            .ok_or(StoreError::Collision)?;
+        if request.change != *change {
+            return Err(StoreError::corrupt(TABLE, "envelope", number));
+        }
+        self.close(&request, ChangeState::Applied { at }).await?;
+        self.supersede(tenant_id, &envelope.target, at).await?;
+        self.announce(tenant_id, topic, &envelope.target, at).await
+    }
+
+    /// Moves a request that is open to a terminal state.
+    async fn close(
+        &mut self,
+        request: &ChangeRequest,
+        state: ChangeState,
+    ) -> Result<(), StoreError> {
+        let closed = ChangeRow::of(&ChangeRequest {
+            state,
+            ..request.clone()
+        })?;
+        let mac = closed.mac(&self.row_key);
         self.tx
             .execute_one(
-                "UPDATE change_requests SET state = 'applied', closed_at = $3
+                "UPDATE change_requests SET state = $3, closed_at = $4, close_reason = $5, mac = $6
                  WHERE tenant_id = $1 AND number = $2 AND state = 'pending'",
-                args![tenant.clone(), to_int(number), at],
+                args![
+                    closed.tenant,
+                    closed.number,
+                    closed.state,
+                    closed.closed_at,
+                    closed.close_reason,
+                    mac,
+                ],
             )
-            .await?;
-        self.tx
-            .execute(
-                "UPDATE change_requests SET state = 'superseded', closed_at = $3
-                 WHERE tenant_id = $1 AND target = $2 AND state = 'pending'",
-                args![tenant, envelope.target.clone(), at],
-            )
-            .await?;
-        self.announce(envelope.tenant_id, topic, &envelope.target, authorized.at())
             .await
+    }
+
+    /// Closes what is still open on a target whose base has moved. A row that cannot be believed is left as it is: it
+    /// is never applied, and must not stand in the way of a suspension.
+    async fn supersede(
+        &mut self,
+        tenant_id: TenantId,
+        target: &str,
+        at: UnixTime,
+    ) -> Result<(), StoreError> {
+        let rows = self
+            .tx
+            .fetch_all(
+                "SELECT tenant_id, number, id, kind, class, target, envelope, change_digest, maker, state, submitted_at,
+                        expires_at, closed_at, close_reason, mac
+                 FROM change_requests WHERE tenant_id = $1 AND target = $2 AND state = 'pending'",
+                args![tenant_id.to_string(), target],
+            )
+            .await?;
+        for row in &rows {
+            if let Ok(open) = ChangeRow::proven(row, &self.row_key) {
+                self.close(&open, ChangeState::Superseded { at }).await?;
+            }
+        }
+        Ok(())
     }
 
     /// One change request of an organization.
@@ -145,12 +194,14 @@ impl Unit {
         let row = self
             .tx
             .fetch_optional(
-                "SELECT number, envelope, change_digest, state, closed_at, close_reason
+                "SELECT tenant_id, number, id, kind, class, target, envelope, change_digest, maker, state, submitted_at,
+                        expires_at, closed_at, close_reason, mac
                  FROM change_requests WHERE tenant_id = $1 AND number = $2",
                 args![tenant_id.to_string(), to_int(number)],
             )
             .await?;
-        row.map(|row| read_change(&row)).transpose()
+        row.map(|row| ChangeRow::proven(&row, &self.row_key))
+            .transpose()
     }
 
     /// Change requests of an organization, newest first; `page.after` is a number.
@@ -170,12 +221,15 @@ impl Unit {
         let rows = self
             .tx
             .fetch_all(
-                "SELECT number, envelope, change_digest, state, closed_at, close_reason
+                "SELECT tenant_id, number, id, kind, class, target, envelope, change_digest, maker, state, submitted_at,
+                        expires_at, closed_at, close_reason, mac
                  FROM change_requests WHERE tenant_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3",
                 args![tenant_id.to_string(), before, i64::from(page.limit)],
             )
             .await?;
-        rows.iter().map(read_change).collect()
+        rows.iter()
+            .map(|row| ChangeRow::proven(row, &self.row_key))
+            .collect()
     }
 }
 
@@ -194,29 +248,123 @@ const fn topic(kind: ChangeKind) -> Topic {
     }
 }
 
-fn read_change(row: &Row) -> Result<ChangeRequest, StoreError> {
-    let number = row.int("number")?;
-    let corrupt = |column| StoreError::corrupt(TABLE, column, number);
-    let change = Change::from_canonical(row.text("envelope")?.as_bytes())
-        .map_err(|_| corrupt("envelope"))?;
-    if change.digest().to_string() != row.text("change_digest")? {
-        return Err(corrupt("change_digest"));
+/// A row as it is stored. Its keyed digest covers all of it, where the request stands included.
+struct ChangeRow {
+    tenant: String,
+    number: i64,
+    id: String,
+    kind: String,
+    class: String,
+    target: String,
+    envelope: String,
+    digest: String,
+    maker: String,
+    state: String,
+    submitted_at: i64,
+    expires_at: i64,
+    closed_at: Option<i64>,
+    close_reason: Option<String>,
+}
+
+impl ChangeRow {
+    fn of(request: &ChangeRequest) -> Result<Self, StoreError> {
+        let envelope = request.change.envelope();
+        let class = match envelope.kind.class() {
+            ChangeClass::Containment => "containment",
+            ChangeClass::Edit => "edit",
+        };
+        let text = canonical_text(request.change.canonical_envelope(), TABLE, &envelope.target)?;
+        Ok(Self {
+            tenant: envelope.tenant_id.to_string(),
+            number: to_int(request.number),
+            id: envelope.request_id.to_string(),
+            kind: envelope.kind.as_str().to_owned(),
+            class: class.to_owned(),
+            target: envelope.target.clone(),
+            envelope: text,
+            digest: request.change.digest().to_string(),
+            maker: envelope.requester.to_string(),
+            state: request.state.as_str().to_owned(),
+            submitted_at: envelope.created_at.seconds(),
+            expires_at: envelope.expires_at.seconds(),
+            closed_at: request.state.closed_at().map(UnixTime::seconds),
+            close_reason: request.state.close_reason().map(str::to_owned),
+        })
     }
-    let at = row.opt_int("closed_at")?.map(UnixTime::from_seconds);
-    let reason = row.opt_text("close_reason")?.unwrap_or_default();
-    let state = match (row.text("state")?.as_str(), at) {
-        ("applied", Some(at)) => ChangeState::Applied { at },
-        ("canceled", Some(at)) => ChangeState::Canceled { at, reason },
-        ("expired", Some(at)) => ChangeState::Expired { at },
-        ("failed", Some(at)) => ChangeState::Failed { at, reason },
-        ("pending", None) => ChangeState::Pending,
-        ("rejected", Some(at)) => ChangeState::Rejected { at, reason },
-        ("superseded", Some(at)) => ChangeState::Superseded { at },
-        _ => return Err(corrupt("state")),
-    };
-    Ok(ChangeRequest {
-        number: from_int(number, TABLE, "number")?,
-        change,
-        state,
-    })
+
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            tenant: row.text("tenant_id")?,
+            number: row.int("number")?,
+            id: row.text("id")?,
+            kind: row.text("kind")?,
+            class: row.text("class")?,
+            target: row.text("target")?,
+            envelope: row.text("envelope")?,
+            digest: row.text("change_digest")?,
+            maker: row.text("maker")?,
+            state: row.text("state")?,
+            submitted_at: row.int("submitted_at")?,
+            expires_at: row.int("expires_at")?,
+            closed_at: row.opt_int("closed_at")?,
+            close_reason: row.opt_text("close_reason")?,
+        })
+    }
+
+    fn mac(&self, key: &MacKey) -> Vec<u8> {
+        let reason = self.close_reason.as_deref();
+        let parts: [&[u8]; 16] = [
+            b"change request",
+            self.tenant.as_bytes(),
+            &self.number.to_be_bytes(),
+            self.id.as_bytes(),
+            self.kind.as_bytes(),
+            self.class.as_bytes(),
+            self.target.as_bytes(),
+            self.envelope.as_bytes(),
+            self.digest.as_bytes(),
+            self.maker.as_bytes(),
+            self.state.as_bytes(),
+            &self.submitted_at.to_be_bytes(),
+            &self.expires_at.to_be_bytes(),
+            &[
+                u8::from(self.closed_at.is_some()),
+                u8::from(reason.is_some()),
+            ],
+            &self.closed_at.unwrap_or_default().to_be_bytes(),
+            reason.unwrap_or_default().as_bytes(),
+        ];
+        key.tag(&parts).to_vec()
+    }
+
+    fn proven(row: &Row, key: &MacKey) -> Result<ChangeRequest, StoreError> {
+        let stored = row.blob("mac")?;
+        let row = Self::read(row)?;
+        let corrupt = |column| StoreError::corrupt(TABLE, column, row.number);
+        if !same(&row.mac(key), &stored) {
+            return Err(corrupt("mac"));
+        }
+        let change =
+            Change::from_canonical(row.envelope.as_bytes()).map_err(|_| corrupt("envelope"))?;
+        if change.digest().to_string() != row.digest {
+            return Err(corrupt("change_digest"));
+        }
+        let at = row.closed_at.map(UnixTime::from_seconds);
+        let reason = row.close_reason.clone().unwrap_or_default();
+        let state = match (row.state.as_str(), at) {
+            ("applied", Some(at)) => ChangeState::Applied { at },
+            ("canceled", Some(at)) => ChangeState::Canceled { at, reason },
+            ("expired", Some(at)) => ChangeState::Expired { at },
+            ("failed", Some(at)) => ChangeState::Failed { at, reason },
+            ("pending", None) => ChangeState::Pending,
+            ("rejected", Some(at)) => ChangeState::Rejected { at, reason },
+            ("superseded", Some(at)) => ChangeState::Superseded { at },
+            _ => return Err(corrupt("state")),
+        };
+        Ok(ChangeRequest {
+            number: from_int(row.number, TABLE, "number")?,
+            change,
+            state,
+        })
+    }
 }

@@ -14,6 +14,19 @@ use crate::{Page, StoreError, Unit, from_int, to_int};
 
 const TABLE: &str = "configurations";
 
+/// What the keyed digest of a row covers.
+struct ConfigurationFacts<'a> {
+    tenant: &'a str,
+    id: &'a str,
+    version: i64,
+    change_number: i64,
+    state: &'a str,
+    /// When it was created, and last changed.
+    dates: [i64; 2],
+    /// The keyed digest of the version that the row repeats.
+    head: &'a [u8],
+}
+
 /// Rows read at a time.
 const PAGE: u32 = 1000;
 
@@ -225,7 +238,22 @@ impl Unit {
             to_int(number),
             authorized.at().seconds(),
         );
-        let mac = self.configuration_mac([&tenant, &id, &text], version, number, head);
+        let before = match authorized.version() {
+            1 => None,
+            _ => Some(self.as_it_stands(envelope.tenant_id, &id).await?),
+        };
+        let created_at = before
+            .as_ref()
+            .map_or(at, |before| before.created_at.seconds());
+        let mac = self.configuration_mac(&ConfigurationFacts {
+            tenant: &tenant,
+            id: &id,
+            version,
+            change_number: number,
+            state: &text,
+            dates: [created_at, at],
+            head,
+        });
         let statement = if authorized.version() == 1 {
             "INSERT INTO configurations
                 (tenant_id, id, version, change_number, status, auth_type, issuer, subject, audience, state, mac,
@@ -252,25 +280,42 @@ impl Unit {
             at,
         ];
         self.tx.execute_one(statement, values).await?;
-        self.register_keys(&tenant, &id, &state, at).await
+        let known: Vec<_> = before
+            .iter()
+            .flat_map(|before| &before.state.keys)
+            .map(|key| key.fingerprint_sha256)
+            .collect();
+        let fresh = state
+            .keys
+            .iter()
+            .filter(|key| !known.contains(&key.fingerprint_sha256));
+        self.register_keys([&tenant, &id], fresh, at).await
     }
 
-    /// `head` is the keyed digest of the version that the row repeats.
-    pub(crate) fn configuration_mac(
-        &self,
-        [tenant, id, state]: [&str; 3],
-        version: i64,
-        number: i64,
-        head: &[u8],
-    ) -> Vec<u8> {
-        let parts: [&[u8]; 7] = [
+    /// A configuration that is about to change.
+    async fn as_it_stands(
+        &mut self,
+        tenant_id: TenantId,
+        id: &str,
+    ) -> Result<Configuration, StoreError> {
+        let parsed = id.parse();
+        let id = parsed.map_err(|_| StoreError::corrupt(TABLE, "id", id))?;
+        let before = self.configuration(tenant_id, id).await?;
+        before.ok_or(StoreError::Collision)
+    }
+
+    fn configuration_mac(&self, facts: &ConfigurationFacts<'_>) -> Vec<u8> {
+        let [created_at, updated_at] = facts.dates;
+        let parts: [&[u8]; 9] = [
             b"configuration",
-            tenant.as_bytes(),
-            id.as_bytes(),
-            &version.to_be_bytes(),
-            &number.to_be_bytes(),
-            state.as_bytes(),
-            head,
+            facts.tenant.as_bytes(),
+            facts.id.as_bytes(),
+            &facts.version.to_be_bytes(),
+            &facts.change_number.to_be_bytes(),
+            facts.state.as_bytes(),
+            &created_at.to_be_bytes(),
+            &updated_at.to_be_bytes(),
+            facts.head,
         ];
         self.row_key.tag(&parts).to_vec()
     }
@@ -297,13 +342,22 @@ impl Unit {
         if (newest.version, newest.change_number) != (version, number) {
             return Err(corrupt("version"));
         }
-        let made = self.configuration_mac([&tenant, &id, &state], version, number, &newest.mac);
+        let dates = [row.int("created_at")?, row.int("updated_at")?];
+        let made = self.configuration_mac(&ConfigurationFacts {
+            tenant: &tenant,
+            id: &id,
+            version,
+            change_number: number,
+            state: &state,
+            dates,
+            head: &newest.mac,
+        });
         if !same(&made, &row.blob("mac")?) {
             return Err(corrupt("mac"));
         }
         let parsed: ConfigurationState =
             serde_json::from_str(&state).map_err(|_| corrupt("state"))?;
-        // The columns that queries look at must say what the state says: only the state is covered by the digest.
+        // The columns that queries look at must say what the state says: the digest covers the state, not them.
         for (column, value) in columns(&parsed) {
             if row.text(column)? != value {
                 return Err(corrupt(column));
@@ -315,8 +369,8 @@ impl Unit {
             version: from_int(version, TABLE, "version")?,
             change_request: from_int(number, TABLE, "change_number")?,
             state: parsed,
-            created_at: UnixTime::from_seconds(row.int("created_at")?),
-            updated_at: UnixTime::from_seconds(row.int("updated_at")?),
+            created_at: UnixTime::from_seconds(dates[0]),
+            updated_at: UnixTime::from_seconds(dates[1]),
         })
     }
 }

@@ -49,7 +49,7 @@ pub enum StoreError {
     InUse(String),
     /// A migration that has run is not the one in this program.
     #[error(
-        "migration {0} in the database is not the one of this program: the schema was changed by hand or by another build"
+        "migration {0} in the database is not the one of this program: the schema was changed by hand, or a build that was never released made it; begin with a new data directory and database, or use the program that made this one"
     )]
     MigrationChanged(i64),
     /// A unique rule of the database refused the write.

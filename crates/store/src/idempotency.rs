@@ -67,7 +67,7 @@ impl Unit {
             request_digest: key.request_digest.clone(),
             answer: answer.to_owned(),
             created_at: now.seconds(),
-            stored: None,
+            stored: Vec::new(),
         };
         let mac = new.mac(&self.row_key);
         self.tx
@@ -107,28 +107,28 @@ impl Unit {
 }
 
 /// A row as it is stored.
-pub(crate) struct AnswerRow {
-    pub(crate) caller: String,
-    pub(crate) key: String,
+struct AnswerRow {
+    caller: String,
+    key: String,
     request_digest: String,
     answer: String,
     created_at: i64,
-    stored: Option<Vec<u8>>,
+    stored: Vec<u8>,
 }
 
 impl AnswerRow {
-    pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
+    fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             caller: row.text("caller")?,
             key: row.text("idempotency_key")?,
             request_digest: row.text("request_digest")?,
             answer: row.text("answer")?,
             created_at: row.int("created_at")?,
-            stored: row.opt_blob("mac")?,
+            stored: row.blob("mac")?,
         })
     }
 
-    pub(crate) fn mac(&self, key: &MacKey) -> Vec<u8> {
+    fn mac(&self, key: &MacKey) -> Vec<u8> {
         let parts: [&[u8]; 6] = [
             b"kept answer",
             self.caller.as_bytes(),
@@ -143,7 +143,7 @@ impl AnswerRow {
     fn proven(row: &Row, key: &MacKey) -> Result<KeptAnswer, StoreError> {
         let row = Self::read(row)?;
         let corrupt = |column| StoreError::corrupt(TABLE, column, &row.key);
-        if !same(&row.mac(key), row.stored.as_deref().unwrap_or_default()) {
+        if !same(&row.mac(key), &row.stored) {
             return Err(corrupt("mac"));
         }
         Ok(KeptAnswer {

@@ -4,7 +4,6 @@
 //! `changes` alone, which takes an `AuthorizedChange` that only the change engine can make.
 
 mod activity;
-mod adoption;
 mod api_tokens;
 mod backup;
 mod changes;
@@ -33,6 +32,7 @@ pub use error::StoreError;
 pub use feed::{FeedEvent, FeedPage, Topic};
 pub use idempotency::{IdempotencyKey, KeptAnswer};
 pub use issuances::{Issuance, ReplayEntry};
+pub use registered_keys::RegisteredModulus;
 pub use signing_keys::StoredSigningKey;
 pub use versions::StoredVersion;
 

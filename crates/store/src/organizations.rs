@@ -10,23 +10,16 @@ use crate::{Page, StoreError, Unit, from_int, to_int};
 
 const TABLE: &str = "organizations";
 
-impl Database {
-    /// How many organizations there are, whether or not their rows can be believed.
-    ///
-    /// # Errors
-    /// When the database is unavailable.
-    pub async fn organization_count(&self) -> Result<u64, StoreError> {
-        let row = self
-            .begin_read()
-            .await?
-            .fetch_optional(
-                "SELECT COUNT(*) AS organizations FROM organizations",
-                args![],
-            )
-            .await?;
-        let row = row.ok_or_else(|| StoreError::corrupt(TABLE, "tenant_id", "COUNT"))?;
-        from_int(row.int("organizations")?, TABLE, "tenant_id")
-    }
+/// What the keyed digest of a row covers.
+struct OrganizationFacts<'a> {
+    tenant: &'a str,
+    version: i64,
+    change_number: i64,
+    state: &'a str,
+    /// When it was created, and last changed.
+    dates: [i64; 2],
+    /// The keyed digest of the version that the row repeats.
+    head: &'a [u8],
 }
 
 impl Unit {
@@ -119,7 +112,18 @@ impl Unit {
             to_int(number),
             authorized.at().seconds(),
         );
-        let mac = self.organization_mac([&tenant, &state], version, number, head);
+        let created_at = match authorized.version() {
+            1 => at,
+            _ => self.creation(change.envelope().tenant_id).await?,
+        };
+        let mac = self.organization_mac(&OrganizationFacts {
+            tenant: &tenant,
+            version,
+            change_number: number,
+            state: &state,
+            dates: [created_at, at],
+            head,
+        });
         if authorized.version() == 1 {
             let insert = "INSERT INTO organizations
                 (tenant_id, version, change_number, state, mac, created_at, updated_at)
@@ -137,21 +141,23 @@ impl Unit {
             .await
     }
 
-    /// `head` is the keyed digest of the version that the row repeats.
-    pub(crate) fn organization_mac(
-        &self,
-        [tenant, state]: [&str; 2],
-        version: i64,
-        number: i64,
-        head: &[u8],
-    ) -> Vec<u8> {
-        let parts: [&[u8]; 6] = [
+    /// When an organization was created, out of the row as it stands.
+    async fn creation(&mut self, tenant_id: TenantId) -> Result<i64, StoreError> {
+        let before = self.organization(tenant_id).await?;
+        Ok(before.ok_or(StoreError::Collision)?.created_at.seconds())
+    }
+
+    fn organization_mac(&self, facts: &OrganizationFacts<'_>) -> Vec<u8> {
+        let [created_at, updated_at] = facts.dates;
+        let parts: [&[u8]; 8] = [
             b"organization",
-            tenant.as_bytes(),
-            &version.to_be_bytes(),
-            &number.to_be_bytes(),
-            state.as_bytes(),
-            head,
+            facts.tenant.as_bytes(),
+            &facts.version.to_be_bytes(),
+            &facts.change_number.to_be_bytes(),
+            facts.state.as_bytes(),
+            &created_at.to_be_bytes(),
+            &updated_at.to_be_bytes(),
+            facts.head,
         ];
         self.row_key.tag(&parts).to_vec()
     }
@@ -168,7 +174,15 @@ impl Unit {
         if (newest.version, newest.change_number) != (version, number) {
             return Err(corrupt("version"));
         }
-        let made = self.organization_mac([&tenant, &state], version, number, &newest.mac);
+        let dates = [row.int("created_at")?, row.int("updated_at")?];
+        let made = self.organization_mac(&OrganizationFacts {
+            tenant: &tenant,
+            version,
+            change_number: number,
+            state: &state,
+            dates,
+            head: &newest.mac,
+        });
         if !same(&made, &row.blob("mac")?) {
             return Err(corrupt("mac"));
         }
@@ -177,9 +191,28 @@ impl Unit {
             version: from_int(version, TABLE, "version")?,
             change_request: from_int(number, TABLE, "change_number")?,
             state: serde_json::from_str(&state).map_err(|_| corrupt("state"))?,
-            created_at: UnixTime::from_seconds(row.int("created_at")?),
-            updated_at: UnixTime::from_seconds(row.int("updated_at")?),
+            created_at: UnixTime::from_seconds(dates[0]),
+            updated_at: UnixTime::from_seconds(dates[1]),
         })
+    }
+}
+
+impl Database {
+    /// How many organizations there are, whether or not their rows can be believed.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn organization_count(&self) -> Result<u64, StoreError> {
+        let row = self
+            .begin_read()
+            .await?
+            .fetch_optional(
+                "SELECT COUNT(*) AS organizations FROM organizations",
+                args![],
+            )
+            .await?;
+        let row = row.ok_or_else(|| StoreError::corrupt(TABLE, "tenant_id", "COUNT"))?;
+        from_int(row.int("organizations")?, TABLE, "tenant_id")
     }
 }
 

@@ -1,101 +1,121 @@
 //! Every public key ever registered: one key, one configuration, on the whole platform.
 
 use countersign_crypto::MacKey;
-use countersign_domain::configurations::ConfigurationState;
-use countersign_domain::ids::ConfigurationId;
+use countersign_domain::configurations::RegisteredKey;
 
 use crate::database::{Row, args};
 use crate::organizations::same;
-use crate::{Page, StoreError, Unit};
+use crate::{StoreError, Unit, from_int, to_int};
 
 const TABLE: &str = "registered_keys";
 
+/// The modulus of an RSA key that is registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegisteredModulus {
+    /// Its place in the order of registration, from 1.
+    pub place: u64,
+    /// The modulus, big-endian.
+    pub modulus: Vec<u8>,
+}
+
 /// A row as it is stored.
-pub(crate) struct RegisteredKeyRow {
-    pub(crate) fingerprint: String,
+struct RegisteredKeyRow {
+    fingerprint: String,
     tenant: String,
     configuration: String,
     modulus: Option<Vec<u8>>,
+    rsa_place: Option<i64>,
     registered_at: i64,
-    stored: Option<Vec<u8>>,
+    stored: Vec<u8>,
 }
 
 impl Unit {
-    /// Whether a public key is registered with anybody but this configuration.
+    /// Whether a public key was ever registered, with whatever configuration.
     ///
     /// # Errors
     /// When the database is unavailable, or the row cannot be believed.
-    pub async fn key_is_registered(
-        &mut self,
-        fingerprint: &str,
-        id: ConfigurationId,
-    ) -> Result<bool, StoreError> {
-        let registered = self.registered_key(fingerprint).await?;
-        Ok(registered.is_some_and(|key| key.configuration != id.to_string()))
+    pub async fn key_is_registered(&mut self, fingerprint: &str) -> Result<bool, StoreError> {
+        let row = self
+            .tx
+            .fetch_optional(
+                "SELECT fingerprint, tenant_id, configuration_id, modulus, rsa_place, registered_at, mac
+                 FROM registered_keys
+                 WHERE fingerprint = $1",
+                args![fingerprint],
+            )
+            .await?;
+        let registered = row.map(|row| RegisteredKeyRow::proven(&row, &self.row_key));
+        Ok(registered.transpose()?.is_some())
     }
 
-    /// RSA moduli registered on the whole platform, in pages by fingerprint, to find shared prime factors.
+    /// Up to `limit` RSA moduli registered on the whole platform after a place, in the order of registration, to find
+    /// shared prime factors. Places appear in that order, so what is registered later has a later one.
     ///
     /// # Errors
     /// When the database is unavailable, or a row cannot be believed.
     pub async fn registered_moduli(
         &mut self,
-        page: &Page,
-    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<RegisteredModulus>, StoreError> {
         let rows = self
             .tx
             .fetch_all(
-                "SELECT fingerprint, tenant_id, configuration_id, modulus, registered_at, mac FROM registered_keys
-                 WHERE modulus IS NOT NULL AND fingerprint > $1 ORDER BY fingerprint LIMIT $2",
-                args![
-                    page.after.clone().unwrap_or_default(),
-                    i64::from(page.limit)
-                ],
+                "SELECT fingerprint, tenant_id, configuration_id, modulus, rsa_place, registered_at, mac
+                 FROM registered_keys
+                 WHERE rsa_place > $1 ORDER BY rsa_place LIMIT $2",
+                args![to_int(after), i64::from(limit)],
             )
             .await?;
         rows.iter()
             .map(|row| {
                 let key = RegisteredKeyRow::proven(row, &self.row_key)?;
-                Ok((key.fingerprint, key.modulus.unwrap_or_default()))
+                Ok(RegisteredModulus {
+                    place: from_int(key.rsa_place.unwrap_or_default(), TABLE, "rsa_place")?,
+                    modulus: key.modulus.unwrap_or_default(),
+                })
             })
             .collect()
     }
 
-    /// Registers the keys of a configuration that are not registered with it yet.
-    pub(crate) async fn register_keys(
+    /// Registers keys that a configuration did not have before; none of them may be registered already, with whatever
+    /// configuration.
+    pub(crate) async fn register_keys<'k>(
         &mut self,
-        tenant: &str,
-        id: &str,
-        state: &ConfigurationState,
+        [tenant, id]: [&str; 2],
+        fresh: impl Iterator<Item = &'k RegisteredKey> + Send,
         at: i64,
     ) -> Result<(), StoreError> {
-        for key in &state.keys {
+        for key in fresh {
             let fingerprint = key.fingerprint_sha256.to_string();
-            let known = self.registered_key(&fingerprint).await?;
-            if known.is_some_and(|known| known.tenant == tenant && known.configuration == id) {
-                continue;
-            }
             let parsed = countersign_crypto::PublicKey::from_pem(&key.public_key)
                 .map_err(|_| StoreError::corrupt("configurations", "state", id))?;
+            let modulus = parsed.rsa_modulus().map(<[u8]>::to_vec);
+            let rsa_place = match modulus {
+                Some(_) => Some(self.next_rsa_place().await?),
+                None => None,
+            };
             let new = RegisteredKeyRow {
                 fingerprint,
                 tenant: tenant.to_owned(),
                 configuration: id.to_owned(),
-                modulus: parsed.rsa_modulus().map(<[u8]>::to_vec),
+                modulus,
+                rsa_place,
                 registered_at: at,
-                stored: None,
+                stored: Vec::new(),
             };
             let mac = new.mac(&self.row_key);
             self.tx
                 .execute_one(
                     "INSERT INTO registered_keys
-                        (fingerprint, tenant_id, configuration_id, modulus, registered_at, mac)
-                     VALUES ($1, $2, $3, $4, $5, $6)",
+                        (fingerprint, tenant_id, configuration_id, modulus, rsa_place, registered_at, mac)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7)",
                     args![
                         new.fingerprint,
                         new.tenant,
                         new.configuration,
                         new.modulus,
+                        new.rsa_place,
                         new.registered_at,
                         mac,
                     ],
@@ -105,39 +125,35 @@ impl Unit {
         Ok(())
     }
 
-    async fn registered_key(
-        &mut self,
-        fingerprint: &str,
-    ) -> Result<Option<RegisteredKeyRow>, StoreError> {
-        // By the fingerprint alone: whose key it is must be proven before it is compared.
+    async fn next_rsa_place(&mut self) -> Result<i64, StoreError> {
         let row = self
             .tx
             .fetch_optional(
-                "SELECT fingerprint, tenant_id, configuration_id, modulus, registered_at, mac FROM registered_keys
-                 WHERE fingerprint = $1",
-                args![fingerprint],
+                "SELECT COALESCE(MAX(rsa_place), 0) + 1 AS place FROM registered_keys",
+                args![],
             )
             .await?;
-        row.map(|row| RegisteredKeyRow::proven(&row, &self.row_key))
-            .transpose()
+        row.ok_or_else(|| StoreError::corrupt(TABLE, "rsa_place", "max"))?
+            .int("place")
     }
 }
 
 impl RegisteredKeyRow {
-    pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
+    fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             fingerprint: row.text("fingerprint")?,
             tenant: row.text("tenant_id")?,
             configuration: row.text("configuration_id")?,
             modulus: row.opt_blob("modulus")?,
+            rsa_place: row.opt_int("rsa_place")?,
             registered_at: row.int("registered_at")?,
-            stored: row.opt_blob("mac")?,
+            stored: row.blob("mac")?,
         })
     }
 
     fn proven(row: &Row, key: &MacKey) -> Result<Self, StoreError> {
         let read = Self::read(row)?;
-        let sound = same(&read.mac(key), read.stored.as_deref().unwrap_or_default());
+        let sound = same(&read.mac(key), &read.stored);
         if sound {
             Ok(read)
         } else {
@@ -145,15 +161,19 @@ impl RegisteredKeyRow {
         }
     }
 
-    pub(crate) fn mac(&self, key: &MacKey) -> Vec<u8> {
+    fn mac(&self, key: &MacKey) -> Vec<u8> {
         let modulus = self.modulus.as_deref();
-        let parts: [&[u8]; 7] = [
+        let parts: [&[u8]; 8] = [
             b"registered key",
             self.fingerprint.as_bytes(),
             self.tenant.as_bytes(),
             self.configuration.as_bytes(),
-            &[u8::from(modulus.is_some())],
+            &[
+                u8::from(modulus.is_some()),
+                u8::from(self.rsa_place.is_some()),
+            ],
             modulus.unwrap_or_default(),
+            &self.rsa_place.unwrap_or_default().to_be_bytes(),
             &self.registered_at.to_be_bytes(),
         ];
         key.tag(&parts).to_vec()

@@ -134,16 +134,16 @@ impl Unit {
 }
 
 /// A row as it is stored.
-pub(crate) struct SigningKeyRow {
-    pub(crate) tenant: String,
-    pub(crate) kid: String,
+struct SigningKeyRow {
+    tenant: String,
+    kid: String,
     algorithm: String,
     state: String,
     since: i64,
     public_key: String,
     sealed: Option<Vec<u8>>,
     created_at: i64,
-    stored: Option<Vec<u8>>,
+    stored: Vec<u8>,
 }
 
 impl SigningKeyRow {
@@ -157,11 +157,11 @@ impl SigningKeyRow {
             public_key: key.public_key.clone(),
             sealed: key.sealed.clone(),
             created_at: key.created_at.seconds(),
-            stored: None,
+            stored: Vec::new(),
         }
     }
 
-    pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
+    fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             tenant: row.text("tenant_id")?,
             kid: row.text("kid")?,
@@ -171,11 +171,11 @@ impl SigningKeyRow {
             public_key: row.text("public_key")?,
             sealed: row.opt_blob("sealed")?,
             created_at: row.int("created_at")?,
-            stored: row.opt_blob("mac")?,
+            stored: row.blob("mac")?,
         })
     }
 
-    pub(crate) fn mac(&self, key: &MacKey) -> Vec<u8> {
+    fn mac(&self, key: &MacKey) -> Vec<u8> {
         let sealed = self.sealed.as_deref();
         let parts: [&[u8]; 10] = [
             b"signing key",
@@ -195,7 +195,7 @@ impl SigningKeyRow {
     fn proven(row: &Row, key: &MacKey) -> Result<StoredSigningKey, StoreError> {
         let row = Self::read(row)?;
         let corrupt = |column| StoreError::corrupt(TABLE, column, &row.kid);
-        if !same(&row.mac(key), row.stored.as_deref().unwrap_or_default()) {
+        if !same(&row.mac(key), &row.stored) {
             return Err(corrupt("mac"));
         }
         Ok(StoredSigningKey {

@@ -34,15 +34,15 @@ pub struct StoredVersion {
 }
 
 /// What the keyed digest of a version covers.
-pub(crate) struct VersionFacts<'a> {
-    pub(crate) tenant: &'a str,
-    pub(crate) target: &'a str,
-    pub(crate) version: i64,
-    pub(crate) position: i64,
-    pub(crate) change_number: i64,
-    pub(crate) applied_at: i64,
+struct VersionFacts<'a> {
+    tenant: &'a str,
+    target: &'a str,
+    version: i64,
+    position: i64,
+    change_number: i64,
+    applied_at: i64,
     /// SHA-256 of the state, hexadecimal.
-    pub(crate) digest: &'a str,
+    digest: &'a str,
 }
 
 /// A version that is about to be written.
@@ -204,25 +204,17 @@ impl Unit {
             }
             // Only the creation of an organization finds none: anything else would begin to count anew.
             None if is_first => {
-                self.insert_head(tenant, 1).await?;
+                let mac = self.head_mac(tenant, 1);
+                self.tx
+                    .execute_one(
+                        "INSERT INTO version_heads (tenant_id, applied, mac) VALUES ($1, 1, $2)",
+                        args![tenant, mac],
+                    )
+                    .await?;
                 Ok(1)
             }
             None => Err(StoreError::corrupt(HEADS, "tenant_id", tenant)),
         }
-    }
-
-    pub(crate) async fn insert_head(
-        &mut self,
-        tenant: &str,
-        applied: i64,
-    ) -> Result<(), StoreError> {
-        let mac = self.head_mac(tenant, applied);
-        self.tx
-            .execute_one(
-                "INSERT INTO version_heads (tenant_id, applied, mac) VALUES ($1, $2, $3)",
-                args![tenant, applied, mac],
-            )
-            .await
     }
 
     fn head_mac(&self, tenant: &str, applied: i64) -> Vec<u8> {
@@ -230,7 +222,7 @@ impl Unit {
         self.row_key.tag(&parts).to_vec()
     }
 
-    pub(crate) fn version_mac(&self, facts: &VersionFacts<'_>) -> Vec<u8> {
+    fn version_mac(&self, facts: &VersionFacts<'_>) -> Vec<u8> {
         let parts: [&[u8]; 8] = [
             b"version",
             facts.tenant.as_bytes(),
@@ -291,15 +283,12 @@ impl Unit {
             tenant,
             target,
             version: row.int("version")?,
-            position: row
-                .opt_int("position")?
-                .ok_or_else(|| corrupt("position"))?,
+            position: row.int("position")?,
             change_number: row.int("change_number")?,
             applied_at: row.int("applied_at")?,
             digest: &written,
         };
-        let stored = row.opt_blob("mac")?.ok_or_else(|| corrupt("mac"))?;
-        if !same(&self.version_mac(&facts), &stored) {
+        if !same(&self.version_mac(&facts), &row.blob("mac")?) {
             return Err(corrupt("mac"));
         }
         Ok(StoredVersion {

@@ -15,8 +15,6 @@ mod world;
 
 #[path = "contract/activity.rs"]
 mod activity;
-#[path = "contract/adoption.rs"]
-mod adoption;
 #[path = "contract/api_tokens.rs"]
 mod api_tokens;
 #[path = "contract/backup.rs"]

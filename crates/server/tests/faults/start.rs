@@ -126,7 +126,7 @@ fn a_database_of_an_older_program_is_looked_at_and_not_touched() {
     runtime.block_on(async {
         let database = countersign_store::Database::open(&url).await.unwrap();
         let mut tx = database.write().await.unwrap();
-        let forget = "DELETE FROM schema_migrations WHERE version > 2";
+        let forget = "DELETE FROM schema_migrations WHERE version > 1";
         tx.execute(forget, vec![]).await.unwrap();
         tx.commit().await.unwrap();
         database.close().await;
@@ -138,10 +138,10 @@ fn a_database_of_an_older_program_is_looked_at_and_not_touched() {
     assert!(!file.exists(), "an empty backup is worse than none");
     let (done, findings, _) = run(&["doctor", "--data", folder]);
     assert!(
-        !done && findings.contains("problem  database") && findings.contains("schema version 2"),
+        !done && findings.contains("problem  database") && findings.contains("schema version 1"),
         "{findings}"
     );
     let still = runtime.block_on(countersign_store::Database::open_as_it_is(&url));
     let still = still.err().unwrap();
-    assert!(still.to_string().contains("schema version 2"), "{still}");
+    assert!(still.to_string().contains("schema version 1"), "{still}");
 }

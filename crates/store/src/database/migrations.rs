@@ -13,7 +13,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 2] = [
     Migration {
         version: 1,
         sqlite: include_str!("../../migrations/0001_core.sql"),
@@ -23,16 +23,6 @@ const MIGRATIONS: [Migration; 4] = [
         version: 2,
         sqlite: include_str!("../../migrations/0002_ledger.sqlite.sql"),
         postgres: include_str!("../../migrations/0002_ledger.postgres.sql"),
-    },
-    Migration {
-        version: 3,
-        sqlite: include_str!("../../migrations/0003_row_digests.sql"),
-        postgres: include_str!("../../migrations/0003_row_digests.sql"),
-    },
-    Migration {
-        version: 4,
-        sqlite: include_str!("../../migrations/0004_opaque_answers.sql"),
-        postgres: include_str!("../../migrations/0004_opaque_answers.sql"),
     },
 ];
 

@@ -115,7 +115,7 @@ on_both_databases! {
             (format!("UPDATE api_tokens SET name = 'another' WHERE digest = '{mine}'"), mine),
             (format!("UPDATE api_tokens SET expires_at = expires_at + 1 WHERE digest = '{mine}'"), mine),
             (format!("UPDATE api_tokens SET created_at = created_at + 1 WHERE digest = '{mine}'"), mine),
-            (format!("UPDATE api_tokens SET mac = NULL WHERE digest = '{mine}'"), mine),
+            (format!("UPDATE api_tokens SET mac = '' WHERE digest = '{mine}'"), mine),
             (format!("UPDATE api_tokens SET mac = (SELECT mac FROM kept WHERE digest = '{}') WHERE digest = '{mine}'",
                 other.digest()), mine),
             (format!("UPDATE api_tokens SET digest = '{}' WHERE digest = '{mine}'", forged.digest()), forged.digest()),

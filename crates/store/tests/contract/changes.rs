@@ -67,8 +67,7 @@ on_both_databases! {
     /// A version number is taken once, whoever tries.
     async fn the_same_version_cannot_be_written_twice(world: World) {
         let tenant_id = world.organization().await;
-        let copy = "INSERT INTO versions (tenant_id, target, version, state, digest, change_number, applied_at)
-                    SELECT tenant_id, target, version, state, digest, change_number, applied_at FROM versions";
+        let copy = "INSERT INTO versions SELECT * FROM versions";
         let refused = world.by_hand(copy, vec![]).await.unwrap_err();
         assert!(matches!(refused, StoreError::Taken(_)), "{refused:?}");
         assert_eq!(world.read().await.versions(tenant_id, &tenant_id.to_string()).await.unwrap().len(), 1);
@@ -230,35 +229,70 @@ on_both_databases! {
         assert_eq!(unit.change(tenant_id, 99).await.unwrap(), None);
     }
 
-    /// Whatever is edited by hand in a request or a version is noticed when it is read.
-    async fn an_edited_request_or_version_is_not_believed(world: World) {
+    /// Whatever is edited by hand in a request is noticed when it is read: what it asks for, and where it stands.
+    async fn a_request_edited_by_hand_is_not_believed(world: World) {
         let tenant_id = world.organization().await;
+        let id = world.configuration(tenant_id).await;
+        world.leaked("ALTER TABLE change_requests RENAME TO kept".to_owned()).await;
+        world.leaked("CREATE TABLE change_requests AS SELECT * FROM kept".to_owned()).await;
         let edits = [
-            "UPDATE change_requests SET envelope = replace(envelope, 'Acme Bank', 'Evil Bank')",
-            "UPDATE change_requests SET state = 'pending'",
-            "UPDATE change_requests SET state = 'approved'",
-            "UPDATE change_requests SET change_digest = replace(change_digest, substr(change_digest, 1, 4), 'ffff')",
+            "envelope = replace(envelope, '\"v\":1', '\"v\":2')",
+            "change_digest = replace(change_digest, substr(change_digest, 1, 4), 'ffff')",
+            "state = 'pending', closed_at = NULL",
+            "state = 'superseded'",
+            "state = 'canceled', close_reason = 'made up'",
+            "state = 'unheard of'",
+            "closed_at = closed_at + 1",
+            "close_reason = 'made up'",
+            "submitted_at = submitted_at + 1",
+            "expires_at = expires_at + 1",
+            "kind = 'oidc_config.edit'",
+            "class = 'containment'",
+            "target = 'another'",
+            "maker = 'somebody else'",
+            "id = 'cr-another'",
+            "number = 3",
+            "mac = (SELECT mac FROM kept k WHERE k.number = 1)",
         ];
-        let original = |column: &str| format!("UPDATE change_requests SET {column} = {column}_kept");
-        for column in ["envelope", "state", "change_digest"] {
-            world.leaked(format!("ALTER TABLE change_requests ADD COLUMN {column}_kept TEXT")).await;
-            world.leaked(format!("UPDATE change_requests SET {column}_kept = {column}")).await;
-        }
         for edit in edits {
-            assert_eq!(world.by_hand(edit, vec![]).await.unwrap(), 1, "{edit}");
-            let read = world.read().await.change(tenant_id, 1).await;
+            world.leaked(format!("UPDATE change_requests SET {edit} WHERE target = '{id}'")).await;
+            let number = if edit == "number = 3" { 3 } else { 2 };
+            let read = world.read().await.change(tenant_id, number).await;
             assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{edit}: {read:?}");
             let listed = world.read().await.changes(tenant_id, &all()).await;
             assert!(matches!(listed, Err(StoreError::Corrupt { .. })), "{edit}");
-            for column in ["envelope", "state", "change_digest"] {
-                world.leaked(original(column)).await;
-            }
-            assert!(world.read().await.change(tenant_id, 1).await.is_ok());
+            world.leaked("DELETE FROM change_requests".to_owned()).await;
+            world.leaked("INSERT INTO change_requests SELECT * FROM kept".to_owned()).await;
+            assert!(world.read().await.change(tenant_id, 2).await.is_ok());
         }
+    }
+
+    async fn an_edited_version_is_not_believed(world: World) {
+        let tenant_id = world.organization().await;
         let edit = "UPDATE versions SET state = replace(state, 'Acme Bank', 'Evil Bank')";
         assert_eq!(world.by_hand(edit, vec![]).await.unwrap(), 1);
         let read = world.read().await.versions(tenant_id, &tenant_id.to_string()).await;
         assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{read:?}");
+    }
+
+    /// What was put in place of a request while it waited is not applied; and it does not hold up anything else.
+    async fn a_request_that_was_swapped_while_it_waited_is_not_applied(world: World) {
+        let tenant_id = world.organization().await;
+        let id = world.configuration(tenant_id).await;
+        let state = world.state_of(tenant_id, id).await;
+        let mut unit = world.write().await;
+        let after = serde_json::to_value(renamed(state.clone(), "waits")).unwrap();
+        let edit = Wish { quorum: 1, ..wish(tenant_id, ChangeKind::ConfigurationEdit, &id.to_string(), after) };
+        let waiting = submit(&mut unit, edit).await.unwrap();
+        unit.commit().await.unwrap();
+        world.leaked("UPDATE change_requests SET maker = 'somebody else' WHERE state = 'pending'".to_owned()).await;
+        let mut unit = world.write().await;
+        let refused = unit.apply(&authorized(&waiting), waiting.number).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Corrupt { .. }), "{refused:?}");
+        drop(unit);
+        let suspended = state.suspend(NOW).unwrap();
+        world.put(tenant_id, id, ChangeKind::ConfigurationSuspend, &suspended).await.unwrap();
+        assert!(world.read().await.change(tenant_id, waiting.number).await.is_err());
     }
 
     /// The same after-state for an organization goes to the organization, not to a configuration.

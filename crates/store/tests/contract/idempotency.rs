@@ -64,7 +64,7 @@ on_both_databases! {
         unit.commit().await.unwrap();
         world.leaked("CREATE TABLE kept AS SELECT * FROM idempotent_answers".to_owned()).await;
         for edit in [
-            "answer = 'forged'", "request_digest = 'd2'", "created_at = created_at + 1", "mac = NULL",
+            "answer = 'forged'", "request_digest = 'd2'", "created_at = created_at + 1", "mac = ''",
             "mac = (SELECT k.mac FROM kept k WHERE k.caller = 'at-2')",
         ] {
             world.leaked(format!("UPDATE idempotent_answers SET {edit} WHERE caller = 'at-1'")).await;

@@ -57,6 +57,8 @@ on_both_databases! {
             ("state = replace(state, 'ACTIVE', 'SUSPENDED')", "state = replace(state, 'SUSPENDED', 'ACTIVE')"),
             ("version = 2", "version = 1"),
             ("change_number = 2", "change_number = 1"),
+            ("created_at = created_at - 1", "created_at = created_at + 1"),
+            ("updated_at = updated_at + 1", "updated_at = updated_at - 1"),
         ] {
             world.leaked(format!("UPDATE organizations SET {edit} WHERE tenant_id = '{tenant_id}'")).await;
             let read = world.read().await.organization(tenant_id).await;

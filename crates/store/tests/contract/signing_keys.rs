@@ -93,7 +93,7 @@ on_both_databases! {
             "UPDATE signing_keys SET sealed = NULL WHERE kid = 'a'".to_owned(),
             "UPDATE signing_keys SET created_at = created_at + 1 WHERE kid = 'a'".to_owned(),
             "UPDATE signing_keys SET kid = 'c' WHERE kid = 'a'".to_owned(),
-            "UPDATE signing_keys SET mac = NULL WHERE kid = 'a'".to_owned(),
+            "UPDATE signing_keys SET mac = '' WHERE kid = 'a'".to_owned(),
             format!("UPDATE signing_keys SET tenant_id = '{tenant_id}' WHERE kid = 'b'"),
             format!("INSERT INTO signing_keys (tenant_id, kid, algorithm, state, since, public_key, created_at, mac)
                 SELECT '{tenant_id}', 'c', algorithm, 'next', since, 'mine', created_at, mac FROM kept WHERE kid = 'a'"),

@@ -33,7 +33,6 @@ fn statements(source: &str) -> Vec<String> {
 fn all_statements() -> Vec<String> {
     let sources = [
         include_str!("../../src/activity.rs"),
-        include_str!("../../src/adoption.rs"),
         include_str!("../../src/api_tokens.rs"),
         include_str!("../../src/backup.rs"),
         include_str!("../../src/changes.rs"),

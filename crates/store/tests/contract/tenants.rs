@@ -158,7 +158,6 @@ on_both_databases! {
 fn every_method_that_takes_an_organization_is_proven() {
     let sources = [
         include_str!("../../src/activity.rs"),
-        include_str!("../../src/adoption.rs"),
         include_str!("../../src/api_tokens.rs"),
         include_str!("../../src/changes.rs"),
         include_str!("../../src/configurations.rs"),
