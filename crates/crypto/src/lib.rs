@@ -6,19 +6,24 @@
 
 mod algorithm;
 pub mod b64;
+mod cbor;
+pub mod checkpoint;
 mod der;
 mod digests;
+mod ecdsa;
 mod ed25519;
 mod hex;
 pub mod import;
 mod jcs;
 pub mod json;
 mod jws;
+pub mod merkle;
 mod public_key;
 mod sealing;
 mod signing;
 mod siphash;
 mod verifying;
+pub mod webauthn;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use digests::{
