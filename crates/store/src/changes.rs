@@ -107,7 +107,8 @@ impl Unit {
         let change = authorized.change();
         let envelope = change.envelope();
         let (tenant, at) = (envelope.tenant_id.to_string(), authorized.at().seconds());
-        let topic = topic(envelope.kind);
+        let topic = topic(envelope.kind)
+            .ok_or_else(|| StoreError::corrupt(TABLE, "kind", envelope.kind))?;
         let next = self.next_version(authorized, number).await?;
         let put = match topic {
             Topic::Configuration => self.put_configuration(authorized, number, &next.mac).await,
@@ -179,18 +180,35 @@ impl Unit {
     }
 }
 
-const fn topic(kind: ChangeKind) -> Topic {
+/// What a kind of change concerns; `None` for what nothing is remembered of yet.
+const fn topic(kind: ChangeKind) -> Option<Topic> {
     match kind {
         ChangeKind::ConfigurationCreate
         | ChangeKind::ConfigurationDeactivate
         | ChangeKind::ConfigurationEdit
         | ChangeKind::ConfigurationRestore
         | ChangeKind::ConfigurationRotateKey
-        | ChangeKind::ConfigurationSuspend => Topic::Configuration,
+        | ChangeKind::ConfigurationSuspend => Some(Topic::Configuration),
         ChangeKind::OrganizationCreate
         | ChangeKind::OrganizationEdit
         | ChangeKind::OrganizationRestore
-        | ChangeKind::OrganizationSuspend => Topic::Organization,
+        | ChangeKind::OrganizationSuspend => Some(Topic::Organization),
+        ChangeKind::AuthenticatorEnroll
+        | ChangeKind::AuthenticatorReset
+        | ChangeKind::AuthenticatorRevoke
+        | ChangeKind::NotificationRouteChange
+        | ChangeKind::OrganizationFound
+        | ChangeKind::PolicyChange
+        | ChangeKind::RecoveryAppoint
+        | ChangeKind::RecoveryChange
+        | ChangeKind::RecoveryEnroll
+        | ChangeKind::RoleGrant
+        | ChangeKind::RoleRevoke
+        | ChangeKind::SigningKeyRotate
+        | ChangeKind::UserCreate
+        | ChangeKind::UserReactivate
+        | ChangeKind::UserRemove
+        | ChangeKind::UserSuspend => None,
     }
 }
 
@@ -211,7 +229,7 @@ fn read_change(row: &Row) -> Result<ChangeRequest, StoreError> {
         ("failed", Some(at)) => ChangeState::Failed { at, reason },
         ("pending", None) => ChangeState::Pending,
         ("rejected", Some(at)) => ChangeState::Rejected { at, reason },
-        ("superseded", Some(at)) => ChangeState::Superseded { at },
+        ("superseded", Some(at)) => ChangeState::Superseded { at, by: None },
         _ => return Err(corrupt("state")),
     };
     Ok(ChangeRequest {

@@ -134,6 +134,8 @@ on_both_databases! {
                 }
             }
             assert_eq!(unit.signing_keys(organization.tenant_id).await.unwrap().len(), 1);
+            let requests = unit.changes(organization.tenant_id, &all()).await.unwrap();
+            assert!(requests.iter().all(|request| request.change.envelope().policy.quorum() == 0));
         }
         assert_eq!(unit.api_tokens(None, &all()).await.unwrap().len(), 2);
         assert_eq!(unit.registered_moduli(&all()).await.unwrap().len(), 1);
@@ -154,6 +156,18 @@ on_both_databases! {
         let mut found = 0;
         let refused = world.read().await.believable_configurations(tenant_id, |_| found += 1).await.unwrap();
         assert_eq!((found, refused), (2, vec![id]));
+    }
+
+    /// A change request that was edited by hand is not given today's digest.
+    async fn a_change_request_edited_by_hand_before_is_not_taken_over(world: World) {
+        let world = upgraded(world).await;
+        let tenant_id = fact("tenant_id").parse().unwrap();
+        let edit = "UPDATE change_requests SET envelope = replace(envelope, 'Acme', 'Evil') WHERE number = 1";
+        world.leaked(edit.to_owned()).await;
+        adopt(&world).await.unwrap();
+        let mut unit = world.read().await;
+        assert!(unit.changes(tenant_id, &all()).await.is_err());
+        assert!(unit.change(tenant_id, 2).await.unwrap().is_some(), "the others are");
     }
 
     /// The newest version that somebody took away leaves a row that fits none.
