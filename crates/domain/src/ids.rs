@@ -91,8 +91,20 @@ prefixed_uuid! {
     ConfigurationId, "ac-", encode_lower;
     /// Ties an answer to its log lines (`co-…`); carries no meaning.
     CorrelationId, "co-", encode_lower;
+    /// An invitation (`in-…`); the secret of its link is another value.
+    InvitationId, "in-", encode_lower;
+    /// A human, in the whole instance (`pe-…`).
+    PersonId, "pe-", encode_lower;
+    /// The holder of a recovery key (`rh-…`), who need not be a user.
+    RecoveryHolderId, "rh-", encode_lower;
+    /// A session of a person (`se-…`); the secret of its cookie is another value.
+    SessionId, "se-", encode_lower;
+    /// A statement that waits for its signature (`st-…`).
+    StatementId, "st-", encode_lower;
     /// An organization (`tn-` and a UUID in upper-case hexadecimal, `product.md`).
     TenantId, "tn-", encode_upper;
+    /// A person's membership in one organization (`us-…`).
+    UserId, "us-", encode_lower;
 }
 
 #[cfg(test)]
@@ -114,5 +126,14 @@ mod tests {
         ] {
             assert!(variant.parse::<TenantId>().is_err(), "{variant:?}");
         }
+    }
+
+    #[test]
+    fn a_person_is_never_taken_for_a_user() {
+        let bits = [7; 16];
+        let (person, user) = (PersonId::from_random(bits), UserId::from_random(bits));
+        assert!(person.to_string().parse::<UserId>().is_err());
+        assert!(user.to_string().parse::<PersonId>().is_err());
+        assert_eq!(user.to_string().parse::<UserId>(), Ok(user));
     }
 }

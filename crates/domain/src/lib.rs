@@ -5,15 +5,18 @@
 
 pub mod access_token;
 pub mod api_tokens;
+pub mod approval;
 pub mod assertion;
 pub mod change;
 pub mod configurations;
 pub mod directory;
 pub mod grant;
+mod guard;
 pub mod identifier;
 pub mod ids;
 pub mod organizations;
 pub mod permission_groups;
+pub mod roster;
 pub mod signing_keys;
 pub mod text;
 pub mod time;

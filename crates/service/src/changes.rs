@@ -5,11 +5,13 @@ use std::future::Future;
 use std::time::Duration;
 
 use countersign_crypto::{SigningAlgorithm, SigningKey, random_bytes};
+use countersign_domain::approval::Containments;
 use countersign_domain::change::{
-    Base, Change, ChangeKind, ChangeRequest, ChangeState, PolicySnapshot, Proposal, TargetNow,
-    Unauthorized, authorize,
+    Base, Change, ChangeKind, ChangeRequest, ChangeState, Matter, Proposal, Settled, Situation,
+    Unauthorized, settle, terms,
 };
 use countersign_domain::ids::{ChangeRequestId, CorrelationId, TenantId};
+use countersign_domain::roster::Roster;
 use countersign_domain::time::UnixTime;
 use countersign_store::{
     ActivityEntry, FeedEvent, IdempotencyKey, Page, StoreError, StoredVersion, UniqueRule, Unit,
@@ -309,7 +311,6 @@ pub(crate) async fn submit(
         after,
         reason,
     } = submission;
-    let policy = PolicySnapshot::OFF;
     let proposal = Proposal {
         tenant_id,
         kind,
@@ -317,15 +318,19 @@ pub(crate) async fn submit(
         base,
         after,
         maker: context.caller.maker(),
+        contributors: Vec::new(),
         justification: reason,
     };
-    let change = Change::new(
-        proposal,
-        ChangeRequestId::from_random(random_bytes()),
-        policy,
+    let (roster, containments) = (Roster::unfounded(tenant_id), Containments::default());
+    let policy = terms(
+        &roster,
+        &Matter::from(&proposal),
+        &containments,
         context.now,
-    )
-    .map_err(|error| ServiceError::Fault(error.to_string()))?;
+    );
+    let id = ChangeRequestId::from_random(random_bytes());
+    let change = Change::new(proposal, id, policy, context.now)
+        .map_err(|error| ServiceError::Fault(error.to_string()))?;
     let number = unit.next_change_number(tenant_id).await?;
     let mut request = ChangeRequest {
         number,
@@ -333,19 +338,22 @@ pub(crate) async fn submit(
         state: ChangeState::Pending,
     };
     unit.insert_change(&request).await.map_err(taken)?;
-    let target_now = TargetNow {
+    let situation = Situation {
+        roster: &roster,
         base: unit.base_of(tenant_id, &target).await?,
-        policy,
-        approvals: 0,
+        token_stands: true,
+        maker_statement: None,
+        votes: &[],
+        containments: &containments,
+        after: Ok(()),
     };
-    match authorize(&request, target_now, context.now) {
-        Ok(authorized) => {
+    match settle(&request, &situation, context.now) {
+        Settled::Apply(authorized) => {
             unit.apply(&authorized, number).await.map_err(taken)?;
             request.state = ChangeState::Applied { at: context.now };
         }
-        Err(Unauthorized::QuorumMissing { .. }) => {}
-        Err(Unauthorized::BaseMoved) => return Err(base_moved()),
-        Err(refusal @ (Unauthorized::Closed | Unauthorized::Expired)) => {
+        Settled::Moved(_, Unauthorized::BaseMoved) => return Err(base_moved()),
+        Settled::Moved(_, refusal) | Settled::Stays(refusal) => {
             return Err(ServiceError::Fault(format!(
                 "a new change request is refused: {refusal:?}"
             )));

@@ -110,7 +110,8 @@ impl Unit {
         let change = authorized.change();
         let envelope = change.envelope();
         let (tenant_id, at) = (envelope.tenant_id, authorized.at());
-        let topic = topic(envelope.kind);
+        let topic = topic(envelope.kind)
+            .ok_or_else(|| StoreError::corrupt(TABLE, "kind", envelope.kind))?;
         let next = self.next_version(authorized, number).await?;
         let put = match topic {
             Topic::Configuration => self.put_configuration(authorized, number, &next.mac).await,
@@ -176,7 +177,8 @@ impl Unit {
             .await?;
         for row in &rows {
             if let Ok(open) = ChangeRow::proven(row, &self.row_key) {
-                self.close(&open, ChangeState::Superseded { at }).await?;
+                self.close(&open, ChangeState::Superseded { at, by: None })
+                    .await?;
             }
         }
         Ok(())
@@ -233,18 +235,35 @@ impl Unit {
     }
 }
 
-const fn topic(kind: ChangeKind) -> Topic {
+/// What a kind of change concerns; `None` for what nothing is remembered of yet.
+const fn topic(kind: ChangeKind) -> Option<Topic> {
     match kind {
         ChangeKind::ConfigurationCreate
         | ChangeKind::ConfigurationDeactivate
         | ChangeKind::ConfigurationEdit
         | ChangeKind::ConfigurationRestore
         | ChangeKind::ConfigurationRotateKey
-        | ChangeKind::ConfigurationSuspend => Topic::Configuration,
+        | ChangeKind::ConfigurationSuspend => Some(Topic::Configuration),
         ChangeKind::OrganizationCreate
         | ChangeKind::OrganizationEdit
         | ChangeKind::OrganizationRestore
-        | ChangeKind::OrganizationSuspend => Topic::Organization,
+        | ChangeKind::OrganizationSuspend => Some(Topic::Organization),
+        ChangeKind::AuthenticatorEnroll
+        | ChangeKind::AuthenticatorReset
+        | ChangeKind::AuthenticatorRevoke
+        | ChangeKind::NotificationRouteChange
+        | ChangeKind::OrganizationFound
+        | ChangeKind::PolicyChange
+        | ChangeKind::RecoveryAppoint
+        | ChangeKind::RecoveryChange
+        | ChangeKind::RecoveryEnroll
+        | ChangeKind::RoleGrant
+        | ChangeKind::RoleRevoke
+        | ChangeKind::SigningKeyRotate
+        | ChangeKind::UserCreate
+        | ChangeKind::UserReactivate
+        | ChangeKind::UserRemove
+        | ChangeKind::UserSuspend => None,
     }
 }
 
@@ -358,7 +377,7 @@ impl ChangeRow {
             ("failed", Some(at)) => ChangeState::Failed { at, reason },
             ("pending", None) => ChangeState::Pending,
             ("rejected", Some(at)) => ChangeState::Rejected { at, reason },
-            ("superseded", Some(at)) => ChangeState::Superseded { at },
+            ("superseded", Some(at)) => ChangeState::Superseded { at, by: None },
             _ => return Err(corrupt("state")),
         };
         Ok(ChangeRequest {

@@ -24,7 +24,7 @@ pub(crate) struct ChangeView {
     kind: &'static str,
     /// The ID of what is changed.
     target: String,
-    /// pending, applied, rejected, canceled, superseded, expired or failed.
+    /// pending, approved, applied, rejected, canceled, superseded, expired or failed.
     state: &'static str,
     /// Who asked.
     maker: String,
@@ -61,7 +61,7 @@ impl ChangeView {
             maker: envelope.requester.to_string(),
             justification: envelope.justification.clone(),
             change_digest: request.change.digest().to_string(),
-            quorum: envelope.policy.quorum,
+            quorum: envelope.policy.quorum(),
             submitted_at: rfc3339(envelope.created_at),
             closed_at: state.closed_at().map(rfc3339),
             close_reason: state.close_reason().map(str::to_owned),

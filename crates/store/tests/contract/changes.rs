@@ -111,7 +111,7 @@ on_both_databases! {
         let mut unit = world.read().await;
         let mut state = async |number| unit.change(tenant_id, number).await.unwrap().unwrap().state;
         assert_eq!(state(request.number).await, ChangeState::Applied { at: NOW });
-        assert_eq!(state(open[0]).await, ChangeState::Superseded { at: NOW });
+        assert_eq!(state(open[0]).await, ChangeState::Superseded { at: NOW, by: None });
         assert_eq!(state(open[1]).await, ChangeState::Pending);
     }
 

@@ -4,13 +4,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use countersign_crypto::import::{ImportOptions, import_keys};
 use countersign_crypto::{MacKey, MasterKey, SigningAlgorithm, SigningKey, random_bytes};
+use countersign_domain::approval::Containments;
 use countersign_domain::change::{
-    AuthorizedChange, Base, Change, ChangeKind, ChangeRequest, ChangeState, Maker, PolicySnapshot,
-    Proposal, TargetNow, authorize,
+    AuthorizedChange, Change, ChangeKind, ChangeRequest, ChangeState, Maker, PolicySnapshot,
+    Proposal, Situation, authorize,
 };
 use countersign_domain::configurations::{ConfigurationEdit, ConfigurationState, NewConfiguration};
 use countersign_domain::ids::{ChangeRequestId, ConfigurationId, TenantId};
 use countersign_domain::organizations::{OrganizationEdit, OrganizationState, PublicUrl};
+use countersign_domain::roster::{Role, Roster, Rule};
 use countersign_domain::time::UnixTime;
 use countersign_store::{Arg, Database, DatabaseUrl, Page, Store, StoreError, Unit};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -283,10 +285,7 @@ pub fn wish(tenant_id: TenantId, kind: ChangeKind, target: &str, after: serde_js
 /// Submits a change request and leaves it open.
 pub async fn submit(unit: &mut Unit, wish: Wish) -> Result<ChangeRequest, StoreError> {
     let base = unit.base_of(wish.tenant_id, &wish.target).await?;
-    let policy = PolicySnapshot {
-        version: 1,
-        quorum: wish.quorum,
-    };
+    let rule = Rule::standard(Role::ApiKeysApprover, wish.quorum);
     let proposal = Proposal {
         tenant_id: wish.tenant_id,
         kind: wish.kind,
@@ -294,8 +293,10 @@ pub async fn submit(unit: &mut Unit, wish: Wish) -> Result<ChangeRequest, StoreE
         base,
         after: wish.after,
         maker: Maker::Operator,
+        contributors: Vec::new(),
         justification: None,
     };
+    let policy = PolicySnapshot::new(1, rule);
     let id = ChangeRequestId::from_random(random_bytes());
     let request = ChangeRequest {
         number: unit.next_change_number(wish.tenant_id).await?,
@@ -309,15 +310,16 @@ pub async fn submit(unit: &mut Unit, wish: Wish) -> Result<ChangeRequest, StoreE
 /// A request that every guard lets through, judged against the base that it was made from.
 pub fn authorized(request: &ChangeRequest) -> AuthorizedChange {
     let envelope = request.change.envelope();
-    let target = TargetNow {
-        base: Base {
-            version: envelope.base_version,
-            digest: envelope.base_digest,
-        },
-        policy: PolicySnapshot::OFF,
-        approvals: envelope.policy.quorum,
+    let situation = Situation {
+        roster: &Roster::unfounded(envelope.tenant_id),
+        base: envelope.base(),
+        token_stands: true,
+        maker_statement: None,
+        votes: &[],
+        containments: &Containments::default(),
+        after: Ok(()),
     };
-    authorize(request, target, NOW).unwrap()
+    authorize(request, &situation, NOW).unwrap()
 }
 
 /// Submits a change and applies it in the same transaction.
