@@ -282,7 +282,7 @@ on_both_databases! {
         let state = world.state_of(tenant_id, id).await;
         let mut unit = world.write().await;
         let after = serde_json::to_value(renamed(state.clone(), "waits")).unwrap();
-        let edit = Wish { quorum: 1, ..wish(tenant_id, ChangeKind::ConfigurationEdit, &id.to_string(), after) };
+        let edit = wish(tenant_id, ChangeKind::ConfigurationEdit, &id.to_string(), after);
         let waiting = submit(&mut unit, edit).await.unwrap();
         unit.commit().await.unwrap();
         world.leaked("UPDATE change_requests SET maker = 'somebody else' WHERE state = 'pending'".to_owned()).await;
