@@ -7,6 +7,7 @@
 mod algorithm;
 pub mod b64;
 mod der;
+#[expect(clippy::disallowed_methods, reason = "chance is made here")]
 mod digests;
 mod ed25519;
 mod hex;
@@ -15,6 +16,7 @@ mod jcs;
 pub mod json;
 mod jws;
 mod public_key;
+#[expect(clippy::disallowed_methods, reason = "keys and nonces are chance")]
 mod sealing;
 mod signing;
 mod siphash;

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use countersign_crypto::{SigningAlgorithm, SigningKey, random_bytes};
+use countersign_crypto::{SigningAlgorithm, SigningKey};
 use countersign_domain::change::{
     Base, Change, ChangeKind, ChangeRequest, ChangeState, PolicySnapshot, Proposal, TargetNow,
     Unauthorized, authorize,
@@ -16,10 +16,10 @@ use countersign_store::{
 };
 use serde_json::{Value, json};
 
-use crate::Service;
 use crate::access::Caller;
 use crate::error::{Refused, RefusedKind, ServiceError};
 use crate::keyring::{self, SpareKey};
+use crate::{Service, chance};
 
 /// How often a use case is tried again when its transaction collided with another one.
 const TRIES: u32 = 12;
@@ -91,6 +91,10 @@ impl Service {
     ///
     /// # Errors
     /// As the use case refuses, or when the store is unavailable. Nothing is half done.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a pause of random length lets the transactions in the way through"
+    )]
     pub async fn execute<A: Act>(
         &self,
         act: &A,
@@ -104,7 +108,7 @@ impl Service {
                 }
                 Err(Attempt::Collided) if attempt < TRIES => {
                     // A random pause, longer each time, lets the others through.
-                    let [spread] = countersign_crypto::random_bytes::<1>();
+                    let [spread] = chance::octets::<1>();
                     tokio::time::sleep(Duration::from_micros(
                         u64::from(attempt) * 40 * u64::from(spread),
                     ))
@@ -305,7 +309,7 @@ pub(crate) async fn submit(
     };
     let change = Change::new(
         proposal,
-        ChangeRequestId::from_random(random_bytes()),
+        ChangeRequestId::from_random(chance::octets()),
         policy,
         context.now,
     )

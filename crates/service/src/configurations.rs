@@ -4,7 +4,6 @@ use countersign_crypto::Algorithm;
 use countersign_crypto::import::{
     Import, ImportOptions, ImportedKey, SharedFactorCheck, import_keys,
 };
-use countersign_crypto::random_bytes;
 use countersign_domain::change::{Base, ChangeKind};
 use countersign_domain::configurations::{
     AuthType, Configuration, ConfigurationEdit, ConfigurationRefusal, ConfigurationState,
@@ -15,11 +14,11 @@ use countersign_domain::organizations::OrganizationState;
 use countersign_domain::time::UnixTime;
 use countersign_store::{Page, Unit};
 
-use crate::Service;
 use crate::access::Caller;
 use crate::changes::{Act, Context, Submission, base_moved, submit};
 use crate::error::{Refused, RefusedKind, ServiceError};
 use crate::organizations::stated_reason;
+use crate::{Service, chance};
 
 /// Moduli compared at a time.
 const PAGE: u32 = 500;
@@ -109,7 +108,7 @@ impl Act for CreateConfiguration {
     ) -> Result<Configuration, ServiceError> {
         context.caller.require_admin(self.tenant_id)?;
         let organization = organization_state(unit, self.tenant_id).await?;
-        let id = ConfigurationId::from_random(random_bytes());
+        let id = ConfigurationId::from_random(chance::octets());
         let new = NewConfiguration {
             id,
             fields: self.fields.clone(),

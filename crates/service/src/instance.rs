@@ -3,15 +3,15 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use countersign_crypto::{MasterKey, random_token};
+use countersign_crypto::MasterKey;
 use countersign_domain::ids::CorrelationId;
 use countersign_domain::time::UnixTime;
 use countersign_store::{ActivityEntry, Store, Unit};
 
-use crate::Service;
 use crate::access::Caller;
 use crate::api_tokens::BOOTSTRAPPED;
 use crate::error::ServiceError;
+use crate::{Service, chance};
 
 const INSTANCE_ID: &str = "instance_id";
 const RESTORE_EPOCH: &str = "restore_epoch";
@@ -62,7 +62,7 @@ impl InstanceState {
         let id = match unit.instance_fact(INSTANCE_ID).await? {
             Some(id) => id,
             None => {
-                let id = random_token(16);
+                let id = chance::text(16);
                 unit.set_instance_fact(INSTANCE_ID, &id).await?;
                 id
             }
@@ -177,6 +177,10 @@ impl Service {
 /// # Errors
 /// When the database was made with another master key, rows from before the upgrade cannot be believed, or the store is
 /// unavailable.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "waits for another node that does the same, with its own transaction"
+)]
 pub async fn bind_master_key(store: &Store, master: &MasterKey) -> Result<(), ServiceError> {
     for _ in 1..BIND_TRIES {
         match try_bind(store, master).await {

@@ -45,6 +45,10 @@ pub(crate) fn spawn(service: &Arc<Service>, position: u64) {
     ));
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the feed is read at intervals; nothing tells that it has grown"
+)]
 async fn follow(service: Weak<Service>, mut position: u64) {
     loop {
         tokio::time::sleep(FOLLOW_EVERY).await;
@@ -61,6 +65,7 @@ async fn follow(service: Weak<Service>, mut position: u64) {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "work that time makes due")]
 async fn every<F>(
     pause: Duration,
     service: Weak<Service>,

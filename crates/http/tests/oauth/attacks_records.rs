@@ -221,7 +221,7 @@ async fn attack_19_an_api_token_written_by_hand_is_nobodys() {
         .server
         .api_token(Some(&world.acme), ApiRole::Auditor)
         .await;
-    let forged = ApiTokenSecret::generate();
+    let forged = ApiTokenSecret::from_random([6; 32]);
     let insert =
         "INSERT INTO api_tokens (id, digest, name, tenant_id, role, created_at, expires_at, mac)
                   SELECT $1, $2, name, NULL, 'admin', created_at, expires_at, mac FROM api_tokens";
@@ -347,7 +347,7 @@ async fn an_instance_of_an_older_version_goes_on_after_the_upgrade() {
 #[tokio::test]
 async fn attack_19_no_row_is_taken_over_after_the_upgrade() {
     let mut upgraded = Upgraded::start().await;
-    let forged = ApiTokenSecret::generate();
+    let forged = ApiTokenSecret::from_random([6; 32]);
     let insert = "INSERT INTO api_tokens (id, digest, name, role, created_at, expires_at)
                   VALUES ($1, $2, 'n', 'admin', 0, 4000000000)";
     let args = vec![

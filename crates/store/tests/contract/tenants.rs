@@ -200,7 +200,7 @@ proofs! {
 
     insert_api_token(unit, _scene, other) {
         let token = crate::api_tokens::token(ApiScope::Organization(other));
-        let secret = countersign_domain::api_tokens::ApiTokenSecret::generate();
+        let secret = countersign_domain::api_tokens::ApiTokenSecret::from_random(random_bytes());
         unit.insert_api_token(&token, secret.digest()).await.unwrap();
     }
 
