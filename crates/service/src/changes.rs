@@ -24,9 +24,6 @@ use crate::{Service, chance};
 /// How often a use case is tried again when its transaction collided with another one.
 const TRIES: u32 = 12;
 
-/// How long an answer is kept for a repeated request, in seconds.
-const KEEP_ANSWERS: i64 = 86_400;
-
 /// One use case that writes. It runs in one transaction, possibly several times, of which one counts.
 pub trait Act: Sync {
     /// What it results in.
@@ -133,7 +130,7 @@ impl Service {
         let now = self.now();
         let mut unit = self.store().write().await?;
         if let Some(keep) = &run.keep
-            && let Some(kept) = unit.kept_answer(&keep.key, now.plus(-KEEP_ANSWERS)).await?
+            && let Some(kept) = unit.kept_answer(&keep.key, now).await?
         {
             return if kept.request_digest == keep.key.request_digest {
                 Ok(Executed::Repeated(kept.answer))

@@ -17,7 +17,6 @@ const INSTANCE_ID: &str = "instance_id";
 const RESTORE_EPOCH: &str = "restore_epoch";
 const RESTORED_AT: &str = "restored_at";
 const ISSUANCE_HELD: &str = "issuance_held";
-const CLOCK_HIGH_WATER: &str = "clock_high_water";
 const MASTER_KEY_CHECK: &str = "master_key_check";
 
 /// How often binding the database is tried when other nodes do the same.
@@ -77,9 +76,10 @@ impl InstanceState {
             ),
             restored_at: AtomicI64::new(number(&mut unit, RESTORED_AT).await?.unwrap_or(NEVER)),
             held: AtomicBool::new(unit.instance_fact(ISSUANCE_HELD).await?.is_some()),
-            clock_high_water: UnixTime::from_seconds(
-                number(&mut unit, CLOCK_HIGH_WATER).await?.unwrap_or(0),
-            ),
+            clock_high_water: unit
+                .clock_high_water()
+                .await?
+                .unwrap_or(UnixTime::from_seconds(0)),
         };
         unit.commit().await?;
         Ok(state)
@@ -166,7 +166,7 @@ impl Service {
 
     pub(crate) async fn remember_clock(&self) -> Result<(), ServiceError> {
         let mut unit = self.store.write().await?;
-        unit.raise_clock(self.now().seconds()).await?;
+        unit.raise_clock(self.now()).await?;
         Ok(unit.commit().await?)
     }
 }
@@ -259,7 +259,7 @@ pub async fn mark_restored(
     unit.set_instance_fact(RESTORED_AT, &now.seconds().to_string())
         .await?;
     unit.set_instance_fact(ISSUANCE_HELD, "restore").await?;
-    unit.raise_clock(now.seconds()).await?;
+    unit.raise_clock(now).await?;
     unit.revoke_all_api_tokens(now).await?;
     let by = (&Caller::operator(), crate::new_correlation_id());
     unit.append_activity(&restore_entry("instance.restored", by, now))

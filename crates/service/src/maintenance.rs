@@ -137,7 +137,7 @@ impl Service {
         }
         let mut unit = self.store().write().await?;
         unit.forget_revocations(now).await?;
-        unit.forget_answers(now.plus(-KEEP_FEED)).await?;
+        unit.forget_answers(now).await?;
         unit.forget_feed(now.plus(-KEEP_FEED)).await?;
         Ok(unit.commit().await?)
     }
