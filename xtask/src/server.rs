@@ -23,6 +23,10 @@ pub(crate) struct Server {
 ///
 /// # Errors
 /// A sentence, when the server does not start; its own words are in `log`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what is set is taken away, not read"
+)]
 pub(crate) fn start(root: &Path, name: &str, log: &Path) -> Result<Server, String> {
     let binary = root.join("target/release/countersign");
     if !binary.exists() {

@@ -5,6 +5,10 @@
     clippy::print_stdout,
     reason = "a program for a terminal: printing is its work"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "each assertion has a name of its own"
+)]
 
 mod admin;
 mod clients;

@@ -9,6 +9,7 @@ pub mod b64;
 mod cbor;
 pub mod checkpoint;
 mod der;
+#[expect(clippy::disallowed_methods, reason = "chance is made here")]
 mod digests;
 mod ecdsa;
 mod ed25519;
@@ -19,6 +20,7 @@ pub mod json;
 mod jws;
 pub mod merkle;
 mod public_key;
+#[expect(clippy::disallowed_methods, reason = "keys and nonces are chance")]
 mod sealing;
 mod signing;
 mod siphash;

@@ -182,6 +182,10 @@ async fn next_connection(
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the system gives no event for a file descriptor that is free again"
+)]
 async fn accept(listener: &tokio::net::TcpListener) -> (TcpStream, SocketAddr) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     loop {

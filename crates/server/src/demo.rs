@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use countersign_crypto::{SigningAlgorithm, SigningKey, random_bytes};
+use countersign_crypto::{SigningAlgorithm, SigningKey};
 use countersign_domain::configurations::ConfigurationEdit;
-use countersign_domain::ids::CorrelationId;
 use countersign_domain::organizations::OrganizationEdit;
 use countersign_service::{
     Act, Caller, CreateConfiguration, CreateOrganization, Executed, Execution, Service,
@@ -88,7 +87,7 @@ pub(crate) async fn make(
 
 async fn execute<A: Act>(service: &Service, act: &A) -> Result<A::Output, ServerFailure> {
     let caller = Caller::operator();
-    let correlation_id = CorrelationId::from_random(random_bytes());
+    let correlation_id = countersign_service::new_correlation_id();
     let run = Execution {
         caller: &caller,
         correlation_id,

@@ -7,6 +7,10 @@
     clippy::unwrap_used,
     reason = "the helpers of a test are part of the test: they panic and say what was skipped"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "each test has names of its own, and one waits as the server does"
+)]
 
 #[path = "faults/backup.rs"]
 mod backup;

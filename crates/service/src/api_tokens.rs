@@ -1,6 +1,5 @@
 //! API tokens: make, list, revoke.
 
-use countersign_crypto::random_bytes;
 use countersign_domain::api_tokens::{ApiRole, ApiScope, ApiToken, ApiTokenSecret, MAX_DAYS};
 use countersign_domain::ids::{ApiTokenId, TenantId};
 use countersign_domain::text::Label;
@@ -8,11 +7,11 @@ use countersign_domain::time::UnixTime;
 use countersign_store::{ActivityEntry, Page, Unit};
 use serde_json::{Value, json};
 
-use crate::Service;
 use crate::access::Caller;
 use crate::changes::{Act, Context, note_act};
 use crate::error::{Refused, RefusedKind, ServiceError};
 use crate::transaction::until_settled;
+use crate::{Service, chance};
 
 /// Says that the first start has made its token.
 pub(crate) const BOOTSTRAPPED: &str = "bootstrapped";
@@ -131,7 +130,7 @@ fn make(wanted: &CreateApiToken, now: UnixTime) -> Result<NewApiToken, ServiceEr
     let name = Label::parse(&wanted.name)
         .map_err(|error| invalid("text_malformed", "/name", format!("name {error}")))?;
     let token = ApiToken {
-        id: ApiTokenId::from_random(random_bytes()),
+        id: ApiTokenId::from_random(chance::octets()),
         name,
         scope: wanted.scope,
         role: wanted.role,
@@ -140,7 +139,7 @@ fn make(wanted: &CreateApiToken, now: UnixTime) -> Result<NewApiToken, ServiceEr
     };
     Ok(NewApiToken {
         token,
-        secret: ApiTokenSecret::generate(),
+        secret: ApiTokenSecret::from_random(chance::octets()),
     })
 }
 

@@ -3,7 +3,7 @@
 
 use std::future::Future;
 
-use countersign_crypto::{SigningAlgorithm, SigningKey, random_bytes};
+use countersign_crypto::{SigningAlgorithm, SigningKey};
 use countersign_domain::approval::Containments;
 use countersign_domain::change::{
     Base, Change, ChangeKind, ChangeRequest, ChangeState, Matter, Proposal, Settled, Situation,
@@ -17,15 +17,12 @@ use countersign_store::{
 };
 use serde_json::{Value, json};
 
-use crate::Service;
 use crate::access::Caller;
 use crate::error::{Refused, RefusedKind, ServiceError};
 use crate::keyring::{self, SpareKey};
 use crate::shared_primes::{self, Compared, Modulus};
 use crate::transaction::{TRIES, pause};
-
-/// How long an answer is kept for a repeated request, in seconds.
-const KEEP_ANSWERS: i64 = 86_400;
+use crate::{Service, chance};
 
 /// One use case that writes. It runs in one transaction, possibly several times, of which one counts.
 pub trait Act: Sync {
@@ -100,6 +97,10 @@ impl Service {
     ///
     /// # Errors
     /// As the use case refuses, or when the store is unavailable. Nothing is half done.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a pause of random length lets the transactions in the way through"
+    )]
     pub async fn execute<A: Act>(
         &self,
         act: &A,
@@ -136,7 +137,7 @@ impl Service {
         let now = self.now();
         let mut unit = self.store().write().await?;
         if let Some(keep) = &run.keep
-            && let Some(kept) = unit.kept_answer(&keep.key, now.plus(-KEEP_ANSWERS)).await?
+            && let Some(kept) = unit.kept_answer(&keep.key, now).await?
         {
             return if kept.request_digest == keep.key.request_digest {
                 Ok(Executed::Repeated(kept.answer))
@@ -320,7 +321,7 @@ pub(crate) async fn submit(
         &containments,
         context.now,
     );
-    let id = ChangeRequestId::from_random(random_bytes());
+    let id = ChangeRequestId::from_random(chance::octets());
     let change = Change::new(proposal, id, policy, context.now)
         .map_err(|error| ServiceError::Fault(error.to_string()))?;
     let number = unit.next_change_number(tenant_id).await?;

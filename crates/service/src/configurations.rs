@@ -1,7 +1,6 @@
 //! Configurations: create, edit, rotate, suspend, restore, deactivate, read.
 
 use countersign_crypto::import::{Import, ImportOptions, ImportedKey, import_keys};
-use countersign_crypto::random_bytes;
 use countersign_crypto::{Algorithm, KeyFingerprint};
 use countersign_domain::change::{Base, ChangeKind};
 use countersign_domain::configurations::{
@@ -17,7 +16,7 @@ use crate::access::Caller;
 use crate::changes::{Act, Context, Submission, base_moved, submit};
 use crate::error::ServiceError;
 use crate::organizations::stated_reason;
-use crate::{Service, shared_primes};
+use crate::{Service, chance, shared_primes};
 
 /// Creates a configuration.
 #[derive(Debug)]
@@ -104,7 +103,7 @@ impl Act for CreateConfiguration {
     ) -> Result<Configuration, ServiceError> {
         context.caller.require_admin(self.tenant_id)?;
         let organization = organization_state(unit, self.tenant_id).await?;
-        let id = ConfigurationId::from_random(random_bytes());
+        let id = ConfigurationId::from_random(chance::octets());
         let new = NewConfiguration {
             id,
             fields: self.fields.clone(),

@@ -1,7 +1,7 @@
 //! Keys that are nobody's: an unknown caller is given the same time as one with a bad signature.
 
 use countersign_crypto::{
-    Algorithm, KeyKind, PublicKey, SigningAlgorithm, SigningKey, VerifyingKey, random_bytes,
+    Algorithm, KeyKind, PublicKey, SigningAlgorithm, SigningKey, VerifyingKey,
 };
 
 /// One verifying key per algorithm.
@@ -11,7 +11,7 @@ impl Decoys {
     /// Makes the keys. Nothing could ever be signed with the RSA one: its modulus is a random odd number.
     #[must_use]
     pub fn new() -> Self {
-        let mut modulus: [u8; 256] = random_bytes();
+        let mut modulus: [u8; 256] = crate::chance::octets();
         modulus[0] |= 0x80;
         modulus[255] |= 1;
         let rsa = PublicKey::from_rsa_components(&modulus, &[1, 0, 1]).ok();

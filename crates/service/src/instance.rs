@@ -2,22 +2,21 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
-use countersign_crypto::{MasterKey, random_token};
+use countersign_crypto::MasterKey;
 use countersign_domain::ids::CorrelationId;
 use countersign_domain::time::UnixTime;
 use countersign_store::{ActivityEntry, Store, Unit};
 
-use crate::Service;
 use crate::access::Caller;
 use crate::api_tokens::BOOTSTRAPPED;
 use crate::error::ServiceError;
 use crate::transaction::until_settled;
+use crate::{Service, chance};
 
 const INSTANCE_ID: &str = "instance_id";
 const RESTORE_EPOCH: &str = "restore_epoch";
 const RESTORED_AT: &str = "restored_at";
 const ISSUANCE_HELD: &str = "issuance_held";
-const CLOCK_HIGH_WATER: &str = "clock_high_water";
 const MASTER_KEY_CHECK: &str = "master_key_check";
 
 /// No restore yet.
@@ -60,7 +59,7 @@ impl InstanceState {
         let id = match unit.instance_fact(INSTANCE_ID).await? {
             Some(id) => id,
             None => {
-                let id = random_token(16);
+                let id = chance::text(16);
                 unit.set_instance_fact(INSTANCE_ID, &id).await?;
                 id
             }
@@ -75,9 +74,10 @@ impl InstanceState {
             ),
             restored_at: AtomicI64::new(number(&mut unit, RESTORED_AT).await?.unwrap_or(NEVER)),
             held: AtomicBool::new(unit.instance_fact(ISSUANCE_HELD).await?.is_some()),
-            clock_high_water: UnixTime::from_seconds(
-                number(&mut unit, CLOCK_HIGH_WATER).await?.unwrap_or(0),
-            ),
+            clock_high_water: unit
+                .clock_high_water()
+                .await?
+                .unwrap_or(UnixTime::from_seconds(0)),
         };
         unit.commit().await?;
         Ok(state)
@@ -171,7 +171,7 @@ impl Service {
 
     async fn try_remember_clock(&self) -> Result<(), ServiceError> {
         let mut unit = self.store.write().await?;
-        unit.raise_clock(self.now().seconds()).await?;
+        unit.raise_clock(self.now()).await?;
         Ok(unit.commit().await?)
     }
 }
@@ -241,7 +241,7 @@ pub async fn mark_restored(
     unit.set_instance_fact(RESTORED_AT, &now.seconds().to_string())
         .await?;
     unit.set_instance_fact(ISSUANCE_HELD, "restore").await?;
-    unit.raise_clock(now.seconds()).await?;
+    unit.raise_clock(now).await?;
     unit.revoke_all_api_tokens(now).await?;
     let by = (&Caller::operator(), crate::new_correlation_id());
     unit.append_activity(&restore_entry("instance.restored", by, now))

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use countersign_crypto::{MacKey, b64, random_id};
+use countersign_crypto::{MacKey, b64};
 use countersign_domain::access_token::{TokenClaims, UnrecordedToken};
 use countersign_domain::assertion::AcceptedAssertion;
 use countersign_domain::directory::TrustedConfiguration;
@@ -14,6 +14,7 @@ use countersign_store::{Issuance, Store, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 
+use crate::chance;
 use crate::replay::ReplayMemory;
 
 /// Requests that may wait for a commit; more wait for a place in the queue.
@@ -169,7 +170,7 @@ impl Ledger {
             id: 0,
             tenant: *configuration.tenant_id.as_bytes(),
             configuration: *configuration.id.as_bytes(),
-            jti: random_id(),
+            jti: chance::id(),
             replay_key: accepted.replay_key(&self.keys.replay),
             single_use: accepted.is_single_use(),
             issued_at: now,

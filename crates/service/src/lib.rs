@@ -6,6 +6,7 @@
 mod access;
 mod activity;
 mod api_tokens;
+mod chance;
 mod changes;
 mod clock;
 mod configurations;
@@ -62,7 +63,7 @@ pub use countersign_store::{
 /// A new correlation ID.
 #[must_use]
 pub fn new_correlation_id() -> countersign_domain::ids::CorrelationId {
-    countersign_domain::ids::CorrelationId::from_random(countersign_crypto::random_id())
+    countersign_domain::ids::CorrelationId::from_random(chance::id())
 }
 
 /// SHA-256 over parts, hexadecimal.

@@ -46,6 +46,10 @@ pub(crate) fn spawn(service: &Arc<Service>, position: u64) {
     ));
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the feed is read at intervals; nothing tells that it has grown"
+)]
 async fn follow(service: Weak<Service>, mut position: u64) {
     loop {
         tokio::time::sleep(FOLLOW_EVERY).await;
@@ -62,6 +66,7 @@ async fn follow(service: Weak<Service>, mut position: u64) {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "work that time makes due")]
 async fn every<F>(
     pause: Duration,
     service: Weak<Service>,
@@ -142,7 +147,7 @@ impl Service {
     async fn forget_lapsed(&self, now: UnixTime) -> Result<(), ServiceError> {
         let mut unit = self.store().write().await?;
         unit.forget_revocations(now).await?;
-        unit.forget_answers(now.plus(-KEEP_FEED)).await?;
+        unit.forget_answers(now).await?;
         unit.forget_feed(now.plus(-KEEP_FEED)).await?;
         Ok(unit.commit().await?)
     }

@@ -1,6 +1,5 @@
 //! Organizations: create, edit, suspend, restore, read.
 
-use countersign_crypto::random_bytes;
 use countersign_domain::change::{Base, ChangeKind};
 use countersign_domain::ids::TenantId;
 use countersign_domain::organizations::{
@@ -12,7 +11,7 @@ use countersign_store::{Page, Unit};
 use crate::access::Caller;
 use crate::changes::{Act, Context, Submission, base_moved, submit};
 use crate::error::{Refused, RefusedKind, ServiceError};
-use crate::{Service, keyring};
+use crate::{Service, chance, keyring};
 
 /// Creates an organization with its first signing key.
 #[derive(Debug)]
@@ -56,7 +55,7 @@ impl Act for CreateOrganization {
         context: &'a Context<'a>,
     ) -> Result<Organization, ServiceError> {
         context.caller.require_platform_admin()?;
-        let tenant_id = TenantId::from_random(random_bytes());
+        let tenant_id = TenantId::from_random(chance::octets());
         let state = OrganizationState::new(&self.name, self.fields.clone())?;
         let key = context.spare.take(state.signing_algorithm)?;
         let organization = apply(

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use crate::chance;
 use crate::error::ServiceError;
 
 /// How often a use case is tried when its transaction collides with another one. Every change moves the head of the feed,
@@ -27,8 +28,12 @@ where
 }
 
 /// A random pause, longer each time, lets the others through.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "waits for another transaction, whose end nobody announces"
+)]
 pub(crate) async fn pause(tried: u32) {
-    let [spread] = countersign_crypto::random_bytes::<1>();
+    let [spread] = chance::octets::<1>();
     tokio::time::sleep(Duration::from_micros(
         u64::from(tried) * 40 * u64::from(spread),
     ))

@@ -9,6 +9,10 @@ use crate::{StoreError, Unit};
 
 const TABLE: &str = "idempotent_answers";
 
+/// How long an answer is kept for a repeated request, in seconds. At every second it is either found, or can be
+/// replaced and forgotten.
+const KEEP: i64 = 86_400;
+
 /// Who repeats which request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
@@ -30,21 +34,21 @@ pub struct KeptAnswer {
 }
 
 impl Unit {
-    /// The answer kept for this caller and key.
+    /// The answer that is kept for this caller and key at `now`.
     ///
     /// # Errors
     /// When the database is unavailable, or the row cannot be believed.
     pub async fn kept_answer(
         &mut self,
         key: &IdempotencyKey,
-        after: UnixTime,
+        now: UnixTime,
     ) -> Result<Option<KeptAnswer>, StoreError> {
         let row = self
             .tx
             .fetch_optional(
                 "SELECT caller, idempotency_key, request_digest, answer, created_at, mac FROM idempotent_answers
                  WHERE caller = $1 AND idempotency_key = $2 AND created_at > $3",
-                args![key.caller.clone(), key.key.clone(), after.seconds()],
+                args![key.caller.clone(), key.key.clone(), now.plus(-KEEP).seconds()],
             )
             .await?;
         row.map(|row| AnswerRow::proven(&row, &self.row_key))
@@ -85,22 +89,22 @@ impl Unit {
                     new.request_digest,
                     new.answer,
                     new.created_at,
-                    now.plus(-86_400).seconds(),
+                    now.plus(-KEEP).seconds(),
                     mac,
                 ],
             )
             .await
     }
 
-    /// Forgets answers given before `before`.
+    /// Forgets answers that are no longer kept at `now`.
     ///
     /// # Errors
     /// When the database is unavailable.
-    pub async fn forget_answers(&mut self, before: UnixTime) -> Result<u64, StoreError> {
+    pub async fn forget_answers(&mut self, now: UnixTime) -> Result<u64, StoreError> {
         self.tx
             .execute(
-                "DELETE FROM idempotent_answers WHERE created_at < $1",
-                args![before.seconds()],
+                "DELETE FROM idempotent_answers WHERE created_at <= $1",
+                args![now.plus(-KEEP).seconds()],
             )
             .await
     }

@@ -1,7 +1,12 @@
 //! Facts about the instance as a whole.
 
+use countersign_domain::time::UnixTime;
+
 use crate::database::args;
 use crate::{StoreError, Unit};
+
+/// The name of the highest moment that the instance has acted on.
+const CLOCK_HIGH_WATER: &str = "clock_high_water";
 
 impl Unit {
     /// A fact, if it is known.
@@ -41,19 +46,35 @@ impl Unit {
             .map(drop)
     }
 
+    /// The highest moment that this instance has acted on, if it is known.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when the fact is no moment, or the database is unavailable.
+    pub async fn clock_high_water(&mut self) -> Result<Option<UnixTime>, StoreError> {
+        let known = self.instance_fact(CLOCK_HIGH_WATER).await?;
+        known
+            .map(|value| {
+                let seconds = value
+                    .parse()
+                    .map_err(|_| StoreError::corrupt("instance", "value", CLOCK_HIGH_WATER))?;
+                Ok(UnixTime::from_seconds(seconds))
+            })
+            .transpose()
+    }
+
     /// Raises the highest moment that this instance has acted on; it never sinks.
     ///
     /// # Errors
-    /// When the database is unavailable.
-    pub async fn raise_clock(&mut self, seconds: i64) -> Result<(), StoreError> {
-        let known = self
-            .instance_fact("clock_high_water")
+    /// As [`Unit::clock_high_water`].
+    pub async fn raise_clock(&mut self, now: UnixTime) -> Result<(), StoreError> {
+        if self
+            .clock_high_water()
             .await?
-            .and_then(|value| value.parse::<i64>().ok());
-        if known.is_some_and(|known| known >= seconds) {
+            .is_some_and(|known| known >= now)
+        {
             return Ok(());
         }
-        self.set_instance_fact("clock_high_water", &seconds.to_string())
+        self.set_instance_fact(CLOCK_HIGH_WATER, &now.seconds().to_string())
             .await
     }
 }

@@ -8,6 +8,10 @@
     clippy::unwrap_used,
     reason = "the helpers of a test are part of the test: they panic and say what was skipped"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "each test has a database and names of its own"
+)]
 
 #[macro_use]
 #[path = "contract/world.rs"]

@@ -6,6 +6,10 @@
     clippy::unwrap_used,
     reason = "a test that cannot be set up has failed"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests have names of their own, and wait for what other threads do"
+)]
 
 mod answer;
 mod assertion;

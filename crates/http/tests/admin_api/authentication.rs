@@ -54,7 +54,7 @@ async fn what_is_no_token_of_ours_is_one_answer() {
     let last = if typo.ends_with('0') { '1' } else { '0' };
     typo.pop();
     typo.push(last);
-    let unknown = countersign_domain::api_tokens::ApiTokenSecret::generate();
+    let unknown = countersign_domain::api_tokens::ApiTokenSecret::from_random([6; 32]);
     for value in [
         String::new(),
         "Bearer".to_owned(),

@@ -4,6 +4,10 @@
     clippy::unwrap_used,
     reason = "a test that cannot be set up has failed"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the environment says whether golden files are written anew"
+)]
 
 mod activity;
 mod api_tokens;

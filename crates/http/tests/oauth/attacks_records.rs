@@ -242,7 +242,7 @@ async fn attack_19_an_api_token_written_by_hand_is_nobodys() {
         .server
         .api_token(Some(&world.acme), ApiRole::Auditor)
         .await;
-    let forged = ApiTokenSecret::generate();
+    let forged = ApiTokenSecret::from_random([6; 32]);
     let insert =
         "INSERT INTO api_tokens (id, digest, name, tenant_id, role, created_at, expires_at, mac)
                   SELECT $1, $2, name, NULL, 'admin', created_at, expires_at, mac FROM api_tokens";
@@ -339,7 +339,7 @@ async fn attack_19_a_forged_row_holds_up_no_other_organization() {
 async fn attack_19_no_start_gives_a_forged_row_its_digest() {
     let mut world = World::start().await;
     let real = world.server.api_token(None, ApiRole::Auditor).await;
-    let forged = ApiTokenSecret::generate();
+    let forged = ApiTokenSecret::from_random([6; 32]);
     let insert = "INSERT INTO api_tokens (id, digest, name, role, created_at, expires_at, mac)
                   VALUES ($1, $2, 'n', 'admin', 0, 4000000000, '')";
     let args = vec![

@@ -4,6 +4,10 @@
     clippy::unwrap_used,
     reason = "a test that cannot be set up has failed"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests have names of their own, and wait for what other threads do"
+)]
 
 mod attacks_callers;
 mod attacks_load;

@@ -2,6 +2,7 @@
 //!
 //! The arguments of a client command stand beside its code, in the file named after it.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -355,6 +356,15 @@ pub(crate) struct Connection {
         hide_env_values = true
     )]
     pub(crate) ca_certificate: Option<PathBuf>,
+    /// PEM file of the authorities of this system, where it is not at one of the usual places
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "SSL_CERT_FILE",
+        hide = true
+    )]
+    pub(crate) system_certificates: Option<OsString>,
     /// How to answer.
     #[command(flatten)]
     pub(crate) reporting: Reporting,

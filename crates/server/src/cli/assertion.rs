@@ -180,6 +180,10 @@ pub(crate) fn identity(
 }
 
 /// Signs a fresh assertion, valid from `now` (Unix seconds) for its lifetime.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an assertion is used once, and needs a name that no other has"
+)]
 pub(crate) fn sign(
     key: SigningKey,
     signing: &SigningArgs,
@@ -213,6 +217,7 @@ pub(crate) mod tests {
     const NOW: i64 = 1_800_000_000;
 
     /// Arguments with a key file, organization `tn-1` and configuration `ac-1`.
+    #[expect(clippy::disallowed_methods, reason = "a file of its own per key")]
     pub(crate) fn signing(place: &tempfile::TempDir) -> (SigningArgs, SigningKey) {
         let key = SigningKey::generate(SigningAlgorithm::Es256);
         let file = place.path().join(random_token(6));

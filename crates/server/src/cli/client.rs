@@ -75,6 +75,15 @@ impl ServerUrl {
     }
 }
 
+/// Who may vouch for an https server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Authorities<'a> {
+    /// Those of this file, and no others.
+    Only(&'a Path),
+    /// Those of this system, in this file if the environment names one.
+    System(Option<&'a Path>),
+}
+
 /// Speaks to one server.
 pub(crate) struct Client {
     agent: Agent,
@@ -83,8 +92,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Prepares to speak to `url`; nothing is sent yet. For https, only the authorities in the file `authorities` count
-    /// if there is one, and otherwise those of this system.
+    /// Prepares to speak to `url`; nothing is sent yet.
     ///
     /// # Errors
     /// [`Failure::AuthorityMissing`], [`Failure::CertificatesMissing`] or [`Failure::FileUnreadable`] when https has
@@ -92,7 +100,7 @@ impl Client {
     pub(crate) fn new(
         url: ServerUrl,
         token: Option<String>,
-        authorities: Option<&Path>,
+        authorities: Authorities<'_>,
     ) -> Result<Self, Failure> {
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
@@ -107,7 +115,12 @@ impl Client {
         if url.uri.scheme_str() == Some("https") {
             // A second installation changes nothing, and its refusal does not matter.
             let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
-            let trusted = authorities.map_or_else(trusted, named)?;
+            let trusted = match authorities {
+                Authorities::Only(place) => {
+                    bundle(place)?.ok_or_else(|| Failure::AuthorityMissing(place.to_owned()))?
+                }
+                Authorities::System(named) => trusted(named)?,
+            };
             config = config.tls_config(TlsConfig::builder().root_certs(trusted).build());
         }
         Ok(Self {
@@ -285,16 +298,10 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// The certificates of the file that the user names.
-fn named(place: &Path) -> Result<RootCerts, Failure> {
-    bundle(place)?.ok_or_else(|| Failure::AuthorityMissing(place.to_owned()))
-}
-
-/// The certificates that this system trusts.
-fn trusted() -> Result<RootCerts, Failure> {
-    if let Some(named) = std::env::var_os("SSL_CERT_FILE") {
-        return bundle(Path::new(&named))
-            .and_then(|found| found.ok_or(Failure::CertificatesMissing));
+/// The certificates that this system trusts: in the file that it names, or at one of the usual places.
+fn trusted(named: Option<&Path>) -> Result<RootCerts, Failure> {
+    if let Some(named) = named {
+        return bundle(named).and_then(|found| found.ok_or(Failure::CertificatesMissing));
     }
     for place in BUNDLES.map(Path::new) {
         if place.exists()
@@ -362,7 +369,7 @@ pub(crate) mod tests {
 
         pub(crate) fn client(&self, token: Option<&str>) -> Client {
             let url = ServerUrl::parse(&self.url).unwrap();
-            Client::new(url, token.map(str::to_owned), None).unwrap()
+            Client::new(url, token.map(str::to_owned), Authorities::System(None)).unwrap()
         }
 
         /// Request line, headers and body of each request.
@@ -440,7 +447,10 @@ pub(crate) mod tests {
             .local_addr()
             .unwrap();
         let url = ServerUrl::parse(&format!("http://{closed}")).unwrap();
-        let failure = Client::new(url, None, None).unwrap().get("/x").unwrap_err();
+        let failure = Client::new(url, None, Authorities::System(None))
+            .unwrap()
+            .get("/x")
+            .unwrap_err();
         assert_eq!(failure.exit_code(), UNREACHABLE);
     }
 
@@ -450,7 +460,9 @@ pub(crate) mod tests {
         let file = place.path().join("authority.pem");
         let open = || {
             let url = ServerUrl::parse("https://127.0.0.1:1").unwrap();
-            let failure = Client::new(url, None, Some(&file)).err().unwrap();
+            let failure = Client::new(url, None, Authorities::Only(&file))
+                .err()
+                .unwrap();
             (failure.code().to_owned(), failure.exit_code())
         };
         assert_eq!(open(), ("file_unreadable".to_owned(), LOCAL));

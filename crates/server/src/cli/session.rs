@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::args::Connection;
-use super::client::{Client, ServerUrl};
+use super::client::{Authorities, Client, ServerUrl};
 use super::failure::Failure;
 use super::output;
 
@@ -27,7 +27,15 @@ impl Connection {
         if token.is_some() && url.is_plain() {
             output::note("warning: the API token travels unencrypted; use https");
         }
-        Client::new(url, token, self.ca_certificate.as_deref())
+        Client::new(url, token, self.authorities())
+    }
+
+    fn authorities(&self) -> Authorities<'_> {
+        match (&self.ca_certificate, &self.system_certificates) {
+            (Some(file), _) => Authorities::Only(file),
+            (None, Some(file)) => Authorities::System(Some(Path::new(file))),
+            (None, None) => Authorities::System(None),
+        }
     }
 
     fn api_token(&self, url: &ServerUrl, place: &Path) -> Result<Option<String>, Failure> {
@@ -73,6 +81,7 @@ pub(crate) mod tests {
             token: None,
             token_file: None,
             ca_certificate: None,
+            system_certificates: None,
             reporting: Reporting::default(),
         }
     }

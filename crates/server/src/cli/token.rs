@@ -9,7 +9,7 @@ use super::assertion::{self, SigningArgs, Type};
 use super::client::path;
 use super::failure::Failure;
 use super::output::Answer;
-use super::token_cache::{CacheKey, TokenCache};
+use super::token_cache::{CacheKey, TokenCache, UserPlaces};
 
 /// The grant of RFC 7523 §2.1.
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -27,13 +27,16 @@ pub(crate) struct TokenArgs {
     /// Neither use nor keep a token in the cache
     #[arg(long)]
     no_cache: bool,
+    /// Where the cache is.
+    #[command(flatten)]
+    user: UserPlaces,
 }
 
 pub(super) fn run(args: &TokenArgs, now: i64) -> Result<Answer, Failure> {
     let cache = if args.no_cache {
         None
     } else {
-        TokenCache::of_user()
+        TokenCache::of_user(&args.user)
     };
     run_with(args, cache.as_ref(), now)
 }
@@ -132,6 +135,7 @@ mod tests {
             connection: connection(url),
             signing,
             no_cache: false,
+            user: UserPlaces::default(),
         };
         (args, key)
     }

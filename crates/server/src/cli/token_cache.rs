@@ -9,6 +9,7 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use countersign_crypto::{KeyFingerprint, random_token, sha256};
 use serde_json::{Value, json};
 
@@ -48,14 +49,25 @@ impl CacheKey<'_> {
     }
 }
 
+/// Where the user keeps things, as the environment says.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct UserPlaces {
+    /// Directory of the user's caches
+    #[arg(long, value_name = "DIR", env = "XDG_CACHE_HOME", hide = true)]
+    cache_home: Option<OsString>,
+    /// The user's home
+    #[arg(long, value_name = "DIR", env = "HOME", hide = true)]
+    home: Option<OsString>,
+}
+
 /// A directory of tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenCache(PathBuf);
 
 impl TokenCache {
     /// The user's: `$XDG_CACHE_HOME/countersign`, else `~/.cache/countersign`; `None` without a home.
-    pub(crate) fn of_user() -> Option<Self> {
-        Self::below(std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME"))
+    pub(crate) fn of_user(user: &UserPlaces) -> Option<Self> {
+        Self::below(user.cache_home.clone(), user.home.clone())
     }
 
     /// A cache in this directory.
@@ -71,6 +83,14 @@ impl TokenCache {
             .and_then(absolute)
             .or_else(|| home.and_then(absolute).map(|home| home.join(".cache")))?;
         Some(Self(place.join("countersign")))
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a name that no other process has, and that means nothing"
+    )]
+    fn beside(&self, digest: &str) -> PathBuf {
+        self.0.join(format!("{digest}.{}", random_token(8)))
     }
 
     /// The server's answer of an earlier request, with `expires_in` as of `now` (Unix seconds); `None` when there is
@@ -114,7 +134,7 @@ impl TokenCache {
             "key": digest, "answer": answer, "stored_at": now, "expires_at": now.saturating_add(lifetime),
         });
         // Written beside and renamed, so that nobody reads half of it.
-        let beside = self.0.join(format!("{digest}.{}", random_token(8)));
+        let beside = self.beside(&digest);
         files::create(&beside, PRIVATE, entry.to_string().as_bytes())?;
         let place = self.place(&digest);
         fs::rename(&beside, &place).map_err(|cause| {

@@ -20,7 +20,7 @@ pub fn token(scope: ApiScope) -> ApiToken {
 }
 
 pub async fn insert(world: &World, token: &ApiToken) -> ApiTokenSecret {
-    let secret = ApiTokenSecret::generate();
+    let secret = ApiTokenSecret::from_random(random_bytes());
     let mut unit = world.write().await;
     unit.insert_api_token(token, secret.digest()).await.unwrap();
     unit.commit().await.unwrap();
@@ -38,7 +38,7 @@ on_both_databases! {
             assert_eq!((found.id, found.scope, found.role), (token.id, scope, ApiRole::Admin));
             assert_eq!((found.created_at, found.expires_at), (token.created_at, token.expires_at));
             assert!(unit.api_token_by_digest(digest, NOW.plus(100)).await.unwrap().is_none());
-            let other = ApiTokenSecret::generate().digest();
+            let other = ApiTokenSecret::from_random(random_bytes()).digest();
             assert!(unit.api_token_by_digest(other, NOW).await.unwrap().is_none());
         }
     }
@@ -106,7 +106,7 @@ on_both_databases! {
         let secret = insert(&world, &token(ApiScope::Organization(tenant_id))).await;
         let other = insert(&world, &token(ApiScope::Platform)).await;
         world.leaked("CREATE TABLE kept AS SELECT * FROM api_tokens".to_owned()).await;
-        let forged = ApiTokenSecret::generate();
+        let forged = ApiTokenSecret::from_random(random_bytes());
         let mine = secret.digest();
         for (edit, looked_up) in [
             (format!("UPDATE api_tokens SET tenant_id = NULL WHERE digest = '{mine}'"), mine),

@@ -1,5 +1,8 @@
 //! Facts about the instance as a whole.
 
+use countersign_domain::time::UnixTime;
+use countersign_store::StoreError;
+
 use crate::world::World;
 
 on_both_databases! {
@@ -18,10 +21,25 @@ on_both_databases! {
 
     async fn the_clock_never_sinks(world: World) {
         let mut unit = world.write().await;
-        for (raise, stands) in [(100, "100"), (99, "100"), (100, "100"), (101, "101"), (-5, "101")] {
-            unit.raise_clock(raise).await.unwrap();
-            let known = unit.instance_fact("clock_high_water").await.unwrap();
-            assert_eq!(known.as_deref(), Some(stands), "after {raise}");
+        for (raise, stands) in [(100, 100), (99, 100), (100, 100), (101, 101), (-5, 101)] {
+            unit.raise_clock(UnixTime::from_seconds(raise)).await.unwrap();
+            let known = unit.clock_high_water().await.unwrap();
+            assert_eq!(known, Some(UnixTime::from_seconds(stands)), "after {raise}");
         }
+    }
+
+    /// What cannot be read is not nothing: it would lower the clock, and used assertions would come back.
+    async fn a_damaged_clock_is_not_lowered(world: World) {
+        let mut unit = world.write().await;
+        unit.raise_clock(UnixTime::from_seconds(100)).await.unwrap();
+        unit.set_instance_fact("clock_high_water", "soon").await.unwrap();
+        for refused in [
+            unit.raise_clock(UnixTime::from_seconds(5)).await,
+            unit.clock_high_water().await.map(drop),
+        ] {
+            assert!(matches!(refused, Err(StoreError::Corrupt { .. })), "{refused:?}");
+        }
+        let fact = unit.instance_fact("clock_high_water").await.unwrap();
+        assert_eq!(fact.as_deref(), Some("soon"));
     }
 }
