@@ -7,6 +7,7 @@
 mod algorithm;
 pub mod b64;
 mod cbor;
+pub mod checkpoint;
 mod der;
 mod digests;
 mod ecdsa;
@@ -16,12 +17,15 @@ pub mod import;
 mod jcs;
 pub mod json;
 mod jws;
+pub mod merkle;
 mod public_key;
 mod sealing;
 mod signing;
 mod siphash;
+pub mod ssh;
 mod verifying;
 pub mod webauthn;
+mod words;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use digests::{
@@ -37,3 +41,4 @@ pub use public_key::{KeyFingerprint, KeyKind, PublicKey, PublicKeyRejected};
 pub use sealing::{MasterKey, MasterKeyMalformed, SealRefused};
 pub use signing::{JwsSigner, RsaSize, SigningAlgorithm, SigningKey, SigningKeyRejected};
 pub use verifying::{AlgorithmDoesNotFit, SignatureInvalid, VerifyingKey};
+pub use words::{DigestWords, NotDigestWords};

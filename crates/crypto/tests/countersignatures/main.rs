@@ -7,6 +7,10 @@
 
 mod assertions;
 mod authenticator;
+mod checkpoints;
+mod merkle;
 mod oracle;
 mod registrations;
+mod ssh_keys;
+mod ssh_signatures;
 mod standard;
