@@ -20,3 +20,8 @@ pub mod roster;
 pub mod signing_keys;
 pub mod text;
 pub mod time;
+
+/// Unit tests, because they take rules away; see `guard`.
+#[cfg(test)]
+#[path = "../tests/approvals/mod.rs"]
+mod approvals;

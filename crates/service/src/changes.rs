@@ -7,7 +7,7 @@ use countersign_crypto::{SigningAlgorithm, SigningKey};
 use countersign_domain::approval::Containments;
 use countersign_domain::change::{
     Base, Change, ChangeKind, ChangeRequest, ChangeState, Matter, Proposal, Settled, Situation,
-    Unauthorized, settle, terms,
+    Unauthorized, terms,
 };
 use countersign_domain::ids::{ChangeRequestId, CorrelationId, TenantId};
 use countersign_domain::roster::Roster;
@@ -340,13 +340,15 @@ pub(crate) async fn submit(
         containments: &containments,
         after: Ok(()),
     };
-    match settle(&request, &situation, context.now) {
-        Settled::Apply(authorized) => {
+    match countersign_domain::change::submit(&request, &situation, context.now) {
+        Ok(Settled::Apply(authorized)) => {
             unit.apply(&authorized, number).await.map_err(taken)?;
             request.state = ChangeState::Applied { at: context.now };
         }
-        Settled::Moved(_, Unauthorized::BaseMoved) => return Err(base_moved()),
-        Settled::Moved(_, refusal) | Settled::Stays(refusal) => {
+        Ok(Settled::Moved(state, _)) => request.state = state,
+        Ok(Settled::Stays(_)) => {}
+        Err(Unauthorized::BaseMoved) => return Err(base_moved()),
+        Err(refusal) => {
             return Err(ServiceError::Fault(format!(
                 "a new change request is refused: {refusal:?}"
             )));

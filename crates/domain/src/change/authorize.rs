@@ -12,6 +12,9 @@ use crate::guard::{Guard, kept};
 use crate::roster::{Blocked, How, Origin, Roster, RosterItem, lockout_floor};
 use crate::time::UnixTime;
 
+/// The fewest characters of a justification, where the policy wants one (C4).
+pub const MIN_JUSTIFICATION: usize = 10;
+
 /// Everything that decides whether a request may be applied, read under the locks of one transaction.
 #[derive(Clone, Copy, Debug)]
 pub struct Situation<'a> {
@@ -86,6 +89,8 @@ pub enum Unauthorized {
     MakerUnsigned,
     /// More approvals are needed.
     QuorumMissing(Progress),
+    /// The maker does not say why, where the policy wants it said.
+    ReasonMissing,
     /// Enough people agree; it waits.
     Waiting {
         /// From this moment on it can be applied.
@@ -157,6 +162,37 @@ pub fn authorize(
         at: now,
         item,
     })
+}
+
+/// Decides whether a request may be submitted: every guard of [`authorize`] but the votes, so that nobody is asked to
+/// approve what could not be applied (L5), and the reason where the policy wants one.
+///
+/// # Errors
+/// [`Unauthorized`], the first guard that does not hold.
+pub fn admit(
+    request: &ChangeRequest,
+    situation: &Situation<'_>,
+    now: UnixTime,
+) -> Result<(), Unauthorized> {
+    let envelope = request.change.envelope();
+    is_open(request, now)?;
+    let needed = needed(
+        &request.change,
+        situation.roster,
+        situation.containments,
+        now,
+    );
+    maker_stands(&request.change, situation, &needed, now)?;
+    if envelope.base() != situation.base && kept(Guard::Base) {
+        return Err(Unauthorized::BaseMoved);
+    }
+    let reason = envelope.justification.as_deref().unwrap_or_default().trim();
+    let is_short = reason.chars().count() < MIN_JUSTIFICATION;
+    if needed.rule().reason_required && needed.quorum() > 0 && is_short {
+        return Err(Unauthorized::ReasonMissing);
+    }
+    situation.after.map_err(Unauthorized::AfterRefused)?;
+    roster_after(request, situation, &needed, now).map(drop)
 }
 
 /// The request is open, in time, and has waited long enough.
@@ -270,7 +306,7 @@ impl Unauthorized {
         let next = match self {
             Self::AfterRefused(code) => state.failed(code, now),
             Self::BaseMoved => state.superseded(None, now),
-            Self::Closed | Self::QuorumMissing(_) => return None,
+            Self::Closed | Self::QuorumMissing(_) | Self::ReasonMissing => return None,
             Self::Expired => state.expired(expires_at, now),
             Self::FloorBroken(_) => state.failed("lockout_floor", now),
             Self::MakerLostAuthority(_) => state.canceled(CancelCause::MakerLostAuthority, now),

@@ -13,13 +13,15 @@ mod snapshot;
 mod state;
 mod terms;
 
-pub use authorize::{AuthorizedChange, Situation, Unauthorized, authorize, count, needed};
+pub use authorize::{
+    AuthorizedChange, MIN_JUSTIFICATION, Situation, Unauthorized, admit, authorize, count, needed,
+};
 pub use envelope::{Base, Change, Envelope, NotCanonical, Proposal, change_digest, state_digest};
 pub use kind::{ChangeClass, ChangeKind, UnknownChangeKind};
 pub use maker::Maker;
 pub use request::{
-    Ballot, ChangeRequest, Decided, DecisionRefused, MIN_REASON, Settled, WithdrawRefused, decide,
-    settle, withdraw,
+    Ballot, ChangeRequest, Decided, DecisionRefused, MAX_OPEN, MAX_OPEN_PER_MAKER, MIN_REASON,
+    Settled, WithdrawRefused, decide, settle, submit, withdraw,
 };
 pub use snapshot::{MalformedSnapshot, PolicySnapshot};
 pub use state::{APPLY_WINDOW, CancelCause, ChangeState, NoTransition};

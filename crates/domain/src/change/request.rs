@@ -2,7 +2,7 @@
 
 use super::{
     AuthorizedChange, CancelCause, Change, ChangeState, Maker, NoTransition, Situation,
-    Unauthorized, authorize, needed,
+    Unauthorized, admit, authorize, needed,
 };
 use crate::approval::{
     Case, Ineligible, Session, SignedStatement, Verdict, Vote, may_decide, may_veto,
@@ -13,6 +13,12 @@ use crate::time::UnixTime;
 
 /// The fewest characters of the reason for a refusal (C5).
 pub const MIN_REASON: usize = 5;
+
+/// The most requests of one maker that may be open at a time (T20).
+pub const MAX_OPEN_PER_MAKER: u64 = 20;
+
+/// The most requests of an organization that may be open at a time (T20).
+pub const MAX_OPEN: u64 = 100;
 
 /// A change request as it is remembered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +40,19 @@ pub enum Settled {
     Moved(ChangeState, Unauthorized),
     /// It stays as it is, for this reason.
     Stays(Unauthorized),
+}
+
+/// Takes a new request (C5): it is refused, or applied at once, or waits.
+///
+/// # Errors
+/// [`Unauthorized`] when nobody is to be asked about it: it could not be applied as things are.
+pub fn submit(
+    request: &ChangeRequest,
+    situation: &Situation<'_>,
+    now: UnixTime,
+) -> Result<Settled, Unauthorized> {
+    admit(request, situation, now)?;
+    Ok(settle(request, situation, now))
 }
 
 /// Asks every guard, and says what becomes of the request: it is applied, waits, or is closed (C5). Called when it is

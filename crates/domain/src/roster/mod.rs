@@ -194,6 +194,16 @@ impl Roster {
         }
     }
 
+    /// Every item.
+    pub fn items(&self) -> impl Iterator<Item = RosterItem> {
+        let users = self.users.values().cloned().map(RosterItem::User);
+        let authenticators = self.authenticators.values().cloned();
+        users
+            .chain(authenticators.map(RosterItem::Authenticator))
+            .chain(self.policy.clone().map(RosterItem::Policy))
+            .chain(self.recovery.clone().map(RosterItem::Recovery))
+    }
+
     /// Puts an item in its place, and gives the one that was there.
     fn put(&mut self, item: RosterItem) -> Option<RosterItem> {
         match item {
