@@ -2,6 +2,7 @@
 //! where no approval is needed (`approvals.md` P1).
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use countersign_crypto::{SigningAlgorithm, SigningKey};
 use countersign_domain::approval::Containments;
@@ -49,6 +50,8 @@ pub struct Context<'a> {
     pub now: UnixTime,
     /// A signing key made ahead.
     pub(crate) spare: SpareKey,
+    /// An API token was revoked: none that was found a moment ago is believed after the commit.
+    pub(crate) revokes_callers: AtomicBool,
     /// New RSA keys, compared ahead with those that are registered.
     pub(crate) compared: Option<Compared>,
 }
@@ -156,6 +159,7 @@ impl Service {
             correlation_id: run.correlation_id,
             now,
             spare: SpareKey::new(ahead.key),
+            revokes_callers: AtomicBool::new(false),
             compared: ahead.compared,
         };
         let output = act.perform(&mut unit, &context).await?;
@@ -168,7 +172,9 @@ impl Service {
         }
         let events = unit.feed_after(before, 1000).await?;
         unit.commit().await?;
-        self.callers.forget_all();
+        if context.revokes_callers.load(Ordering::Relaxed) {
+            self.callers.forget_all();
+        }
         self.act_on(&events, now).await;
         Ok(Executed::Done(output))
     }
@@ -223,7 +229,7 @@ impl Service {
         Ok(unit.changes(tenant_id, page).await?)
     }
 
-    /// The versions of something governed, newest first.
+    /// The versions of something governed, newest first; `page.after` is a version.
     ///
     /// # Errors
     /// Not found, also for a caller of another organization.
@@ -232,15 +238,16 @@ impl Service {
         caller: &Caller,
         tenant_id: TenantId,
         target: &str,
+        page: &Page,
     ) -> Result<Vec<StoredVersion>, ServiceError> {
         caller.require_read(tenant_id)?;
         let versions = self
             .store()
             .read()
             .await?
-            .versions(tenant_id, target)
+            .versions(tenant_id, target, page)
             .await?;
-        if versions.is_empty() {
+        if versions.is_empty() && page.after.is_none() {
             Err(ServiceError::NotFound)
         } else {
             Ok(versions)

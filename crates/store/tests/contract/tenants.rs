@@ -91,7 +91,7 @@ impl Scene {
             "{:?}\n{:?}\n{believed:?} {refused:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{events:?}\n{tokens:?}",
             unit.organization(victim).await,
             unit.configurations(victim, None, &all()).await,
-            unit.versions(victim, &target).await,
+            unit.versions(victim, &target, &all()).await,
             unit.changes(victim, &all()).await,
             unit.signing_keys(victim).await,
             unit.revoked_tokens(victim, NOW).await,
@@ -271,7 +271,7 @@ proofs! {
 
     versions(unit, scene, other) {
         for target in [scene.configuration.to_string(), scene.victim.to_string()] {
-            assert_eq!(unit.versions(other, &target).await.unwrap(), []);
+            assert_eq!(unit.versions(other, &target, &all()).await.unwrap(), []);
         }
     }
 }
