@@ -237,10 +237,7 @@ impl Service {
                 now,
                 restored_at: self.instance().restored_at(),
             }),
-            Err(stepped) => refuse(&format!(
-                "the clock has stepped back by {} s",
-                stepped.seconds
-            )),
+            Err(distrusted) => refuse(&distrusted.to_string()),
         }
     }
 }

@@ -155,6 +155,7 @@ impl Service {
     pub async fn readiness(&self) -> Result<(), ServiceError> {
         let position = self.store.read().await?.feed_position().await;
         position?;
+        self.shared_now().await?;
         let unavailable = ServiceError::Unavailable {
             retry_after: crate::RETRY_AFTER,
         };
@@ -165,8 +166,9 @@ impl Service {
     }
 
     pub(crate) async fn remember_clock(&self) -> Result<(), ServiceError> {
+        let now = self.shared_now().await?;
         let mut unit = self.store.write().await?;
-        unit.raise_clock(self.now().seconds()).await?;
+        unit.raise_clock(now.seconds()).await?;
         Ok(unit.commit().await?)
     }
 }
@@ -236,6 +238,7 @@ pub async fn mark_restored(
     now: UnixTime,
 ) -> Result<(), ServiceError> {
     check_master_key(unit, master).await?;
+    let now = unit.database_time().await?.unwrap_or(now);
     let epoch = number(unit, RESTORE_EPOCH).await?.unwrap_or(0) + 1;
     unit.set_instance_fact(RESTORE_EPOCH, &epoch.to_string())
         .await?;

@@ -37,7 +37,7 @@ pub use access::Caller;
 pub use activity::ActivityPage;
 pub use api_tokens::{CreateApiToken, NewApiToken, RevokeApiToken};
 pub use changes::{Act, Context, Executed, Execution, Keep, Render};
-pub use clock::{Clock, MonotonicClock, SteppedBack};
+pub use clock::{Clock, ClockDistrusted, MonotonicClock};
 pub use configurations::{
     ChangeConfigurationStatus, CreateConfiguration, EditConfiguration, RotateConfiguration,
     StatusChange,
@@ -126,6 +126,8 @@ impl Service {
         let instance = instance::InstanceState::read_or_create(&store, &master).await?;
         let wall = clock.now();
         let (replay, latest) = restore_replay_memory(&store, wall).await?;
+        // Where nodes share a database, each is held against its clock, and the record may be another node's.
+        let latest = latest.filter(|_| replay.is_some());
         let high_water = instance
             .clock_high_water()
             .max(latest.unwrap_or(UnixTime::from_seconds(0)));
@@ -158,6 +160,7 @@ impl Service {
             replay,
             instance,
         });
+        service.shared_now().await?;
         maintenance::spawn(&service, position);
         Ok(service)
     }
