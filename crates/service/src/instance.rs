@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use countersign_crypto::{MasterKey, random_token};
+use countersign_domain::assertion::CLOCK_AHEAD;
 use countersign_domain::ids::CorrelationId;
 use countersign_domain::time::UnixTime;
 use countersign_store::{ActivityEntry, Store, Unit};
@@ -45,7 +46,7 @@ pub struct InstanceFacts {
     pub id: String,
     /// How often it was restored from a backup.
     pub restore_epoch: u64,
-    /// When it was last restored.
+    /// The end of the last restore: what was signed until then is refused.
     pub restored_at: Option<UnixTime>,
     /// Whether issuance waits for somebody to confirm the restore.
     pub issuance_held: bool,
@@ -86,7 +87,7 @@ impl InstanceState {
     }
 
     pub(crate) fn is_held(&self) -> bool {
-        self.held.load(Ordering::Relaxed)
+        self.held.load(Ordering::Acquire)
     }
 
     pub(crate) fn restored_at(&self) -> Option<UnixTime> {
@@ -129,6 +130,9 @@ impl Service {
 
     /// Lets a restored instance issue again: somebody has looked at what was revoked or changed since the backup.
     ///
+    /// Until now the instance that it replaces may have accepted assertions, also of callers whose clocks were ahead. This
+    /// one has issued nothing, so refusing all that were made until then refuses none of its own.
+    ///
     /// # Errors
     /// When the caller may not administer the platform, or the store is unavailable.
     pub async fn confirm_restore(
@@ -137,13 +141,21 @@ impl Service {
         correlation_id: CorrelationId,
     ) -> Result<InstanceFacts, ServiceError> {
         caller.require_platform_admin()?;
+        let at = self.shared_now().await?.max(self.now());
         let mut unit = self.store.write().await?;
-        let at = self.now();
         let entry = restore_entry("instance.restore_confirmed", (caller, correlation_id), at);
         unit.append_activity(&entry).await?;
-        unit.remove_instance_fact(ISSUANCE_HELD).await?;
+        if unit.instance_fact(ISSUANCE_HELD).await?.is_some() {
+            let restored_at = at.plus(CLOCK_AHEAD).seconds().to_string();
+            unit.set_instance_fact(RESTORED_AT, &restored_at).await?;
+            unit.remove_instance_fact(ISSUANCE_HELD).await?;
+        }
+        let restored_at = number(&mut unit, RESTORED_AT).await?.unwrap_or(NEVER);
         unit.commit().await?;
-        self.instance.held.store(false, Ordering::Relaxed);
+        // The bound first: nothing is issued before it holds.
+        let instance = &self.instance;
+        instance.restored_at.store(restored_at, Ordering::Relaxed);
+        instance.held.store(false, Ordering::Release);
         tracing::warn!(caller = %caller, "the restore was confirmed; issuing again");
         self.instance_facts(caller)
     }

@@ -10,7 +10,7 @@ mod refusal;
 mod trace;
 mod verify;
 
-pub use accept::{AcceptedAssertion, Conditions};
+pub use accept::{AcceptedAssertion, CLOCK_AHEAD, Conditions};
 pub use claims::account_binding;
 pub use near_miss::{Hint, near_misses};
 pub use refusal::{Check, Expected, Reason, Refusal};
