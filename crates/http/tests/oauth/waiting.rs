@@ -122,8 +122,9 @@ async fn g9_a_request_that_waited_is_signed_with_the_key_of_now() {
     let request = server.token(&world.acme, &assertion);
     let act = async { drop(server.execute(&rotate).await.unwrap()) };
     let answer = meanwhile(&world, request, act).await;
-    let seen = server.introspect(&world.acme, &program, &answer.access_token());
-    assert_eq!(seen.await.json()["active"], true);
+    let token = answer.access_token();
+    let seen = server.introspect(&world.acme, &program, &token).await;
+    assert_eq!(seen.json()["active"], true, "{}", seen.text());
 }
 
 /// The same holds where an assertion only proves who its sender is.
