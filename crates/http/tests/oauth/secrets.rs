@@ -42,7 +42,9 @@ async fn secrets(world: &World, program: &str) -> Vec<(String, String)> {
     for jws in [token, unused] {
         let signature = jws.rsplit('.').next().unwrap();
         secrets.push((jws.clone(), signature[10..40].to_owned()));
-        secrets.push((jws.clone(), jws[2..30].to_owned()));
+        // The end of the payload, which is like no other's: the `jti`.
+        let payload = jws.split('.').nth(1).unwrap();
+        secrets.push((jws.clone(), payload[payload.len() - 30..].to_owned()));
     }
     secrets
 }
