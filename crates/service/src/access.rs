@@ -137,7 +137,7 @@ impl Caller {
     pub fn require_platform(&self) -> Result<(), ServiceError> {
         match self.tenant() {
             None => self.require_role(|role| matches!(role, ApiRole::Admin | ApiRole::Auditor)),
-            Some(_) => Err(self.deny(
+            Some(_) => Err(self.forbidden(
                 "platform_scope_required",
                 "This needs an API token of the platform.",
             )),
@@ -157,7 +157,7 @@ impl Caller {
         match self.tenant() {
             Some(own) if own != tenant_id => {
                 // To the caller it is as if there were none (conformance N3).
-                let _told = self.deny("organization_not_own", "");
+                self.note_denial("organization_not_own");
                 Err(ServiceError::NotFound)
             }
             _ => Ok(()),
@@ -168,7 +168,7 @@ impl Caller {
         match &self.identity {
             Identity::Operator => Ok(()),
             Identity::Token(token) if allowed(token.role) => Ok(()),
-            Identity::Token(_) => Err(self.deny(
+            Identity::Token(_) => Err(self.forbidden(
                 "role_not_allowed",
                 "The role of this API token does not allow this.",
             )),
@@ -176,11 +176,15 @@ impl Caller {
     }
 
     /// The refusal of what the caller may not do, which is noted.
-    fn deny(&self, code: &'static str, detail: &str) -> ServiceError {
+    fn forbidden(&self, code: &'static str, detail: &str) -> ServiceError {
+        self.note_denial(code);
+        ServiceError::Forbidden(error::Refused::new(RefusedKind::Invalid, code, detail))
+    }
+
+    fn note_denial(&self, code: &'static str) {
         if let (Identity::Token(token), Some(witness)) = (&self.identity, &self.witness) {
             witness.denied(token, code);
         }
-        ServiceError::Forbidden(error::Refused::new(RefusedKind::Invalid, code, detail))
     }
 }
 
