@@ -245,16 +245,25 @@ async fn o1_what_an_api_token_is_denied_is_recorded_in_its_organizations_activit
     let api = Api::start().await;
     let auditor = api.token(&api.world.acme, ApiRole::Auditor).await;
     let cases = [
-        (format!("{}/suspend", api.a1()), "role_not_allowed"),
-        (format!("{}/suspend", api.bob()), "organization_not_own"),
+        ("POST", format!("{}/suspend", api.a1()), "role_not_allowed"),
         (
-            "/api/v1/instance/confirm-restore".to_owned(),
+            "POST",
+            format!("{}/suspend", api.bob()),
             "platform_scope_required",
         ),
+        (
+            "GET",
+            format!("{}/configurations", api.bob()),
+            "organization_not_own",
+        ),
     ];
-    for (path, code) in cases {
-        let answer = api.ask("POST", path).by(&auditor).json(&json!({}));
-        let answer = answer.send().await;
+    for (method, path, code) in cases {
+        let request = api.ask(method, path).by(&auditor);
+        let request = match method {
+            "POST" => request.json(&json!({})),
+            _ => request,
+        };
+        let answer = request.send().await;
         assert!([403, 404].contains(&answer.status.as_u16()));
         let id = answer.header("x-correlation-id").unwrap().to_owned();
         let detail = api
