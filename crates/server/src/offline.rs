@@ -92,7 +92,9 @@ pub(crate) fn restore(args: &RestoreArgs) -> Result<(), ServerFailure> {
         line("  1. start the server; it prints a new platform token (all API tokens were revoked)");
         line("  2. suspend or rotate what was suspended or rotated since the backup");
         line("  3. countersign instance confirm-restore");
-        line("Assertions and access tokens made before this moment are refused.");
+        line(
+            "Access tokens made before are refused, and assertions signed until half a minute after the confirmation.",
+        );
         Ok(())
     })
 }

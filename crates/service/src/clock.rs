@@ -1,8 +1,13 @@
-//! The clock, and why it never runs backwards here.
+//! The clock, why it never runs backwards here, and why nodes go by one.
 
+use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use countersign_domain::time::UnixTime;
+use countersign_store::CLOCK_TOLERANCE;
+
+use crate::Service;
+use crate::error::ServiceError;
 
 /// Tells the time. The binary has the wall clock; tests have one that they set.
 pub trait Clock: Send + Sync {
@@ -13,17 +18,38 @@ pub trait Clock: Send + Sync {
 /// How far the clock may step back before nothing is issued any more, in seconds.
 pub const TOLERATED_STEP_BACK: i64 = 30;
 
-/// The clock has stepped back further than is tolerated: used assertions may have been forgotten, so none is accepted.
+/// Why nothing is issued by a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SteppedBack {
-    /// How far, in seconds.
-    pub seconds: i64,
+pub enum ClockDistrusted {
+    /// It is not that of the database that nodes share: used assertions could be forgotten too early.
+    Apart {
+        /// How far ahead of the database's, in seconds; negative when it is behind.
+        seconds: i64,
+    },
+    /// It has stepped back further than is tolerated: used assertions may have been forgotten, so none is accepted.
+    SteppedBack {
+        /// How far, in seconds.
+        seconds: i64,
+    },
+}
+
+impl fmt::Display for ClockDistrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Apart { seconds } => write!(
+                f,
+                "the clock of this node is {seconds} s ahead of the database's"
+            ),
+            Self::SteppedBack { seconds } => write!(f, "the clock has stepped back by {seconds} s"),
+        }
+    }
 }
 
 /// A clock that remembers the latest moment it has shown, also across restarts (conformance Part 3 no. 21).
 pub struct MonotonicClock {
     clock: Box<dyn Clock>,
     high_water: AtomicI64,
+    apart: AtomicI64,
 }
 
 impl MonotonicClock {
@@ -33,7 +59,16 @@ impl MonotonicClock {
         Self {
             clock,
             high_water: AtomicI64::new(high_water.seconds()),
+            apart: AtomicI64::new(0),
         }
+    }
+
+    /// Holds the clock against that of the database, and says how far ahead it is, in seconds. Beyond what is tolerated
+    /// nothing is issued, until it is held against it again.
+    pub fn compare(&self, database: UnixTime) -> i64 {
+        let apart = self.clock.now().seconds() - database.seconds();
+        self.apart.store(apart, Ordering::Relaxed);
+        apart
     }
 
     /// The time now, never earlier than any time shown before.
@@ -46,14 +81,45 @@ impl MonotonicClock {
     /// The time now, for issuing.
     ///
     /// # Errors
-    /// [`SteppedBack`] when the clock has stepped back by more than 30 seconds.
-    pub fn now_for_issuing(&self) -> Result<UnixTime, SteppedBack> {
+    /// [`ClockDistrusted`] when the clock was found to be more than 30 seconds from the database's, or has stepped back by
+    /// more than 30 seconds.
+    pub fn now_for_issuing(&self) -> Result<UnixTime, ClockDistrusted> {
+        let apart = self.apart.load(Ordering::Relaxed);
+        if apart.abs() > CLOCK_TOLERANCE {
+            return Err(ClockDistrusted::Apart { seconds: apart });
+        }
         let now = self.clock.now().seconds();
         let before = self.high_water.fetch_max(now, Ordering::Relaxed);
         match before - now {
-            seconds if seconds > TOLERATED_STEP_BACK => Err(SteppedBack { seconds }),
+            seconds if seconds > TOLERATED_STEP_BACK => {
+                Err(ClockDistrusted::SteppedBack { seconds })
+            }
             _ => Ok(UnixTime::from_seconds(now.max(before))),
         }
+    }
+}
+
+impl Service {
+    /// The time by which is kept and forgotten what several nodes share: that of their database. Where there is one node,
+    /// it is its own. Notices when the two are apart.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub(crate) async fn shared_now(&self) -> Result<UnixTime, ServiceError> {
+        let mut unit = self.store().read().await?;
+        let Some(database) = unit.database_time().await? else {
+            return Ok(self.now());
+        };
+        let ahead = self.clock().compare(database);
+        #[expect(clippy::cast_precision_loss, reason = "seconds are far below 2^53")]
+        metrics::gauge!("countersign_clock_ahead_seconds").set(ahead as f64);
+        if ahead.abs() > CLOCK_TOLERANCE {
+            tracing::error!(
+                ahead,
+                "the clock of this node is not the database's: nothing is issued; set it right"
+            );
+        }
+        Ok(database)
     }
 }
 
@@ -77,7 +143,23 @@ mod tests {
         wall.0.store(970, Ordering::Relaxed);
         assert_eq!(clock.now_for_issuing().unwrap().seconds(), 1000);
         wall.0.store(969, Ordering::Relaxed);
-        assert_eq!(clock.now_for_issuing(), Err(SteppedBack { seconds: 31 }));
+        assert_eq!(
+            clock.now_for_issuing(),
+            Err(ClockDistrusted::SteppedBack { seconds: 31 })
+        );
         assert_eq!(clock.now().seconds(), 1000);
+    }
+
+    #[test]
+    fn f8_a_clock_that_is_not_the_databases_issues_nothing() {
+        let wall = std::sync::Arc::new(Fixed(AtomicI64::new(1000)));
+        let clock = MonotonicClock::new(Box::new(wall.clone()), UnixTime::from_seconds(0));
+        for (database, apart) in [(970, 30), (1030, -30), (969, 31), (1031, -31)] {
+            assert_eq!(clock.compare(UnixTime::from_seconds(database)), apart);
+            let refused = Err(ClockDistrusted::Apart { seconds: apart });
+            let now = Ok(UnixTime::from_seconds(1000));
+            let expected = if apart.abs() > 30 { refused } else { now };
+            assert_eq!(clock.now_for_issuing(), expected, "{apart}");
+        }
     }
 }

@@ -113,6 +113,7 @@ impl Act for CreateConfiguration {
         };
         let issuer = context.service.settings().public_url.issuer(self.tenant_id);
         let state = new.into_state(&organization, &issuer, context.now)?;
+        state.check_names(id, &issuer)?;
         refuse_known_keys(unit, context, &[], &state).await?;
         apply(
             unit,
@@ -138,6 +139,8 @@ impl Act for EditConfiguration {
         let (base, before) =
             read_for_change(unit, (self.tenant_id, self.id), self.expected_version).await?;
         let after = before.edit(self.fields.clone(), &organization, context.now)?;
+        let issuer = context.service.settings().public_url.issuer(self.tenant_id);
+        after.check_names(self.id, &issuer)?;
         apply(
             unit,
             context,

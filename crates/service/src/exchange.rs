@@ -1,5 +1,6 @@
 //! One exchange: an assertion for an access token. The order of the steps is the order of `tokens.md`.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use countersign_domain::access_token::UnrecordedToken;
@@ -10,11 +11,13 @@ use countersign_domain::assertion::{
 use countersign_domain::grant::{self, Asked};
 use countersign_domain::ids::{CorrelationId, TenantId};
 use countersign_domain::time::UnixTime;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use crate::Service;
 use crate::error::RETRY_AFTER;
 use crate::ledger::NotRecorded;
 use crate::snapshots::{Budget, OrganizationSnapshot};
+use crate::standing::Basis;
 
 /// What a caller asks for.
 #[derive(Clone, Copy, Debug)]
@@ -73,9 +76,9 @@ pub enum ExchangeError {
     },
 }
 
-/// What a request has passed: its organization, the accepted assertion and the moment.
+/// What a request has passed: what it was judged by, the accepted assertion and the moment.
 pub(crate) struct Accepted {
-    pub(crate) organization: Arc<OrganizationSnapshot>,
+    pub(crate) basis: Basis,
     pub(crate) assertion: AcceptedAssertion,
     pub(crate) now: UnixTime,
 }
@@ -106,22 +109,30 @@ impl Service {
         &self,
         request: ExchangeRequest<'_>,
     ) -> Result<IssuedToken, ExchangeError> {
-        let correlation_id = request.correlation_id;
-        // No organization is known whose activity could have it: the log must.
-        let refused = |refusal: Refusal| {
-            let reason = refusal.reason.code();
-            metrics::counter!("countersign_tokens_refused_total", "reason" => reason).increment(1);
-            tracing::info!(%correlation_id, reason, "assertion refused");
-            ExchangeError::Refused(refusal)
+        let result = match named_organization(request) {
+            Ok(tenant_id) => self.exchange(tenant_id, request).await,
+            Err(refusal) => {
+                self.note_nameless(request.correlation_id, refusal.reason);
+                return Err(self.strangers.refuse(refusal));
+            }
         };
-        let unknown = || Refusal::new(Reason::UnknownOrganization, "", "a tenant_id claim");
-        let peeked = UnverifiedAssertion::parse(request.assertion, request.flow, &mut Trace::off())
-            .map_err(refused)?;
-        let tenant_id = peeked
-            .peek("tenant_id")
-            .and_then(|tenant| tenant.parse().ok())
-            .ok_or_else(|| refused(unknown()))?;
-        self.exchange(tenant_id, request).await
+        match result {
+            Err(ExchangeError::Refused(refusal))
+                if refusal.reason == Reason::UnknownOrganization =>
+            {
+                Err(self.strangers.refuse(refusal))
+            }
+            result => result,
+        }
+    }
+
+    /// No organization is known whose activity could have the refusal: the log must.
+    fn note_nameless(&self, correlation_id: CorrelationId, reason: Reason) {
+        let reason = reason.code();
+        metrics::counter!("countersign_tokens_refused_total", "reason" => reason).increment(1);
+        if let Some(omitted) = self.activity.line(None, self.now()) {
+            tracing::info!(%correlation_id, reason, omitted, "assertion refused");
+        }
     }
 
     async fn try_exchange(
@@ -131,22 +142,26 @@ impl Service {
     ) -> Result<IssuedToken, ExchangeError> {
         let trace = &mut Trace::off();
         let Accepted {
-            organization,
+            basis,
             assertion,
             now,
         } = self.accept(tenant_id, request, trace).await?;
+        let organization = basis.organization();
+        let configuration = Arc::clone(assertion.configuration());
         let asked = request.asked();
         let granted = grant::decide(assertion, &organization.state(), asked, now, trace)
             .map_err(ExchangeError::Refused)?;
         let token = UnrecordedToken::new(granted, now)
             .map_err(|error| ExchangeError::Fault(error.to_string()))?;
-        // The key comes before the record: no assertion is burned for a token that cannot be signed.
-        let keyring = organization.keyring();
-        let signer = keyring
-            .current()
-            .ok_or_else(|| ExchangeError::Fault(format!("{tenant_id} has no signing key")))?;
+        let keyless = || ExchangeError::Fault(format!("{tenant_id} has no signing key"));
+        // Looked for before the record: no assertion is burned for a token that cannot be signed.
+        organization.keyring().current().ok_or_else(keyless)?;
         let recorded = self.ledger().record(token).await.map_err(not_recorded)?;
-        Ok(signer.sign(recorded))
+        let (token, keyring) = basis.confirm(recorded, &configuration, self.snapshots())?;
+        let (configuration, correlation_id) =
+            (configuration.configuration().id, request.correlation_id);
+        tracing::debug!(%tenant_id, %configuration, %correlation_id, "access token issued");
+        Ok(keyring.current().ok_or_else(keyless)?.sign(token))
     }
 
     /// Checks 1 to 11, where tokens are issued and assertions used up.
@@ -159,14 +174,23 @@ impl Service {
         let conditions = self.issuing_conditions()?;
         let now = conditions.now;
         let organization = self.find_organization(tenant_id, now).await?;
+        let basis = Basis::of(&organization);
+        let judged = self.judge(&organization, request, conditions, trace);
+        // Whoever knows the organization's address can send what nobody has signed. It has a budget of its own, so that
+        // it uses up none of those who prove who they are. Which one it is shows only after the signature check, which
+        // takes its time whether or not there is any budget left (conformance D11).
+        let proven = judged.as_ref().map_or_else(Refusal::is_disclosed, |_| true);
+        let budget = if proven {
+            Budget::Tokens
+        } else {
+            Budget::Unproven
+        };
         organization
-            .take_budget(Budget::Tokens)
+            .take_budget(budget)
             .map_err(|retry_after| ExchangeError::RateLimited { retry_after })?;
-        let assertion = self
-            .judge(&organization, request, conditions, trace)
-            .map_err(ExchangeError::Refused)?;
+        let assertion = judged.map_err(ExchangeError::Refused)?;
         Ok(Accepted {
-            organization,
+            basis,
             assertion,
             now,
         })
@@ -189,12 +213,10 @@ impl Service {
             };
             unverified.select(standing, request.client_id, conditions.now, trace)
         };
+        let decoys = |algorithm, octets| self.decoys().for_signature(algorithm, octets);
         selected
-            .map_err(|nothing| {
-                let decoy = self.decoys().for_algorithm(nothing.algorithm());
-                nothing.refusal(decoy)
-            })?
-            .verify(trace)?
+            .map_err(|nothing| nothing.refusal(&decoys))?
+            .verify(&decoys, trace)?
             .accept(conditions, trace)
     }
 
@@ -237,10 +259,33 @@ impl Service {
                 now,
                 restored_at: self.instance().restored_at(),
             }),
-            Err(stepped) => refuse(&format!(
-                "the clock has stepped back by {} s",
-                stepped.seconds
-            )),
+            Err(distrusted) => refuse(&distrusted.to_string()),
+        }
+    }
+}
+
+/// The organization that the claim `tenant_id` names.
+fn named_organization(request: ExchangeRequest<'_>) -> Result<TenantId, Refusal> {
+    let trace = &mut Trace::off();
+    let peeked = UnverifiedAssertion::parse(request.assertion, request.flow, trace)?;
+    let named = peeked.peek("tenant_id").and_then(|id| id.parse().ok());
+    named.ok_or_else(|| Refusal::new(Reason::UnknownOrganization, "", "a tenant_id claim"))
+}
+
+/// The budget of requests at the compatibility route that name no organization which there is, together.
+pub(crate) struct Strangers(Option<DefaultDirectRateLimiter>);
+
+impl Strangers {
+    /// So many in a second as one organization may make; `None` for no limit.
+    pub(crate) fn new(requests_per_second: Option<NonZeroU32>) -> Self {
+        Self(requests_per_second.map(|rate| RateLimiter::direct(Quota::per_second(rate))))
+    }
+
+    /// The refusal, or that there were too many.
+    fn refuse(&self, refusal: Refusal) -> ExchangeError {
+        match self.0.as_ref().map(RateLimiter::check) {
+            Some(Err(_)) => ExchangeError::RateLimited { retry_after: 1 },
+            Some(Ok(())) | None => ExchangeError::Refused(refusal),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use countersign_crypto::MasterKey;
+use countersign_domain::assertion::CLOCK_AHEAD;
 use countersign_domain::ids::CorrelationId;
 use countersign_domain::time::UnixTime;
 use countersign_store::{ActivityEntry, Store, Unit};
@@ -38,7 +39,7 @@ pub struct InstanceFacts {
     pub id: String,
     /// How often it was restored from a backup.
     pub restore_epoch: u64,
-    /// When it was last restored.
+    /// The end of the last restore: what was signed until then is refused.
     pub restored_at: Option<UnixTime>,
     /// Whether issuance waits for somebody to confirm the restore.
     pub issuance_held: bool,
@@ -84,7 +85,7 @@ impl InstanceState {
     }
 
     pub(crate) fn is_held(&self) -> bool {
-        self.held.load(Ordering::Relaxed)
+        self.held.load(Ordering::Acquire)
     }
 
     pub(crate) fn restored_at(&self) -> Option<UnixTime> {
@@ -127,6 +128,9 @@ impl Service {
 
     /// Lets a restored instance issue again: somebody has looked at what was revoked or changed since the backup.
     ///
+    /// Until now the instance that it replaces may have accepted assertions, also of callers whose clocks were ahead. This
+    /// one has issued nothing, so refusing all that were made until then refuses none of its own.
+    ///
     /// # Errors
     /// When the caller may not administer the platform, or the store is unavailable.
     pub async fn confirm_restore(
@@ -135,8 +139,9 @@ impl Service {
         correlation_id: CorrelationId,
     ) -> Result<InstanceFacts, ServiceError> {
         caller.require_platform_admin()?;
-        until_settled(|| self.try_confirm_restore((caller, correlation_id))).await?;
-        self.instance.held.store(false, Ordering::Relaxed);
+        let by = (caller, correlation_id);
+        let restored_at = until_settled(|| self.try_confirm_restore(by)).await?;
+        self.end_restore(restored_at);
         tracing::warn!(caller = %caller, "the restore was confirmed; issuing again");
         self.instance_facts(caller)
     }
@@ -149,20 +154,36 @@ impl Service {
         if !self.instance.is_held() {
             return Ok(());
         }
-        let held = self.store.read().await?.instance_fact(ISSUANCE_HELD).await;
-        if held?.is_none() {
-            self.instance.held.store(false, Ordering::Relaxed);
+        let mut unit = self.store.read().await?;
+        if unit.instance_fact(ISSUANCE_HELD).await?.is_none() {
+            let restored_at = number(&mut unit, RESTORED_AT).await?.unwrap_or(NEVER);
+            self.end_restore(restored_at);
             tracing::warn!("the restore was confirmed at another node; issuing again");
         }
         Ok(())
     }
 
-    async fn try_confirm_restore(&self, by: (&Caller, CorrelationId)) -> Result<(), ServiceError> {
+    /// Issues again. The bound comes first: nothing is issued before it holds.
+    fn end_restore(&self, restored_at: i64) {
+        let instance = &self.instance;
+        instance.restored_at.store(restored_at, Ordering::Relaxed);
+        instance.held.store(false, Ordering::Release);
+    }
+
+    /// Confirms the restore, and says before which moment assertions were made that may have been used already.
+    async fn try_confirm_restore(&self, by: (&Caller, CorrelationId)) -> Result<i64, ServiceError> {
+        let at = self.shared_now().await?.max(self.now());
         let mut unit = self.store.write().await?;
-        let entry = restore_entry("instance.restore_confirmed", by, self.now());
+        let entry = restore_entry("instance.restore_confirmed", by, at);
         unit.append_activity(&entry).await?;
-        unit.remove_instance_fact(ISSUANCE_HELD).await?;
-        Ok(unit.commit().await?)
+        if unit.instance_fact(ISSUANCE_HELD).await?.is_some() {
+            let restored_at = at.plus(CLOCK_AHEAD).seconds().to_string();
+            unit.set_instance_fact(RESTORED_AT, &restored_at).await?;
+            unit.remove_instance_fact(ISSUANCE_HELD).await?;
+        }
+        let restored_at = number(&mut unit, RESTORED_AT).await?.unwrap_or(NEVER);
+        unit.commit().await?;
+        Ok(restored_at)
     }
 
     /// Whether the database answers and the instance may issue.
@@ -172,6 +193,7 @@ impl Service {
     pub async fn readiness(&self) -> Result<(), ServiceError> {
         let position = self.store.read().await?.feed_position().await;
         position?;
+        self.shared_now().await?;
         let unavailable = ServiceError::Unavailable {
             retry_after: crate::RETRY_AFTER,
         };
@@ -187,8 +209,9 @@ impl Service {
     }
 
     async fn try_remember_clock(&self) -> Result<(), ServiceError> {
+        let now = self.shared_now().await?;
         let mut unit = self.store.write().await?;
-        unit.raise_clock(self.now()).await?;
+        unit.raise_clock(now).await?;
         Ok(unit.commit().await?)
     }
 }
@@ -252,6 +275,7 @@ pub async fn mark_restored(
     now: UnixTime,
 ) -> Result<(), ServiceError> {
     check_master_key(unit, master).await?;
+    let now = unit.database_time().await?.unwrap_or(now);
     let epoch = number(unit, RESTORE_EPOCH).await?.unwrap_or(0) + 1;
     unit.set_instance_fact(RESTORE_EPOCH, &epoch.to_string())
         .await?;

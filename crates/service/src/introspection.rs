@@ -130,6 +130,11 @@ impl Service {
         token: &str,
         correlation_id: CorrelationId,
     ) -> Result<Introspection, IntrospectionError> {
+        if let ClientProof::ApiToken(caller) = proof {
+            caller
+                .require_introspection(tenant_id)
+                .map_err(|_| IntrospectionError::NotAllowed)?;
+        }
         let asker = self.prove(tenant_id, proof, correlation_id).await?;
         let now = self.now();
         let organization = self
@@ -241,12 +246,8 @@ impl Service {
         correlation_id: CorrelationId,
     ) -> Result<Asker, IntrospectionError> {
         match proof {
-            ClientProof::ApiToken(caller) => {
-                caller
-                    .require_introspection(tenant_id)
-                    .map_err(|_| IntrospectionError::NotAllowed)?;
-                Ok(Asker::Program)
-            }
+            // What its role allows was looked at before.
+            ClientProof::ApiToken(_) => Ok(Asker::Program),
             ClientProof::Assertion {
                 assertion,
                 client_id,
@@ -274,10 +275,14 @@ impl Service {
         tenant_id: TenantId,
         request: ExchangeRequest<'_>,
     ) -> Result<Asker, ExchangeError> {
-        let Accepted { assertion, now, .. } =
-            self.accept(tenant_id, request, &mut Trace::off()).await?;
+        let Accepted {
+            basis,
+            assertion,
+            now,
+        } = self.accept(tenant_id, request, &mut Trace::off()).await?;
         let burned = self.ledger().burn(assertion, now).await;
         let trusted = burned.map_err(not_recorded)?;
+        basis.require(&trusted, self.snapshots())?;
         let configuration = trusted.configuration();
         Ok(Asker::Configuration(
             configuration.id,
@@ -337,7 +342,7 @@ fn content_of<T>(token: &str, jti: &str, place: impl FnOnce(&[u8]) -> Option<T>)
 
 /// Type, signature by a published key, and the claims that every token of ours has.
 fn read_token(organization: &OrganizationSnapshot, token: &str) -> Option<VerifiedToken> {
-    let jws = UnverifiedJws::parse(token).ok()?;
+    let jws = UnverifiedJws::parse_issued(token).ok()?;
     if *jws.header().token_type() != TokenType::AccessToken {
         return None;
     }

@@ -21,10 +21,12 @@ mod keyring;
 mod ledger;
 mod maintenance;
 mod organizations;
+mod recorder;
 mod replay;
 mod shared_primes;
 mod signing_keys;
 mod snapshots;
+mod standing;
 mod supervision;
 mod transaction;
 
@@ -40,7 +42,7 @@ pub use access::Caller;
 pub use activity::ActivityPage;
 pub use api_tokens::{CreateApiToken, NewApiToken, RevokeApiToken};
 pub use changes::{Act, Context, Executed, Execution, Keep, Render};
-pub use clock::{Clock, MonotonicClock, SteppedBack};
+pub use clock::{Clock, ClockDistrusted, MonotonicClock};
 pub use configurations::{
     ChangeConfigurationStatus, CreateConfiguration, EditConfiguration, RotateConfiguration,
     StatusChange,
@@ -108,7 +110,8 @@ pub struct Service {
     issued: metrics::Counter,
     decoys: decoys::Decoys,
     instance: instance::InstanceState,
-    activity: activity::Recorder,
+    activity: Arc<recorder::Recorder>,
+    strangers: exchange::Strangers,
     callers: access::CallerCache,
     verified: introspection::VerifiedTokens,
 }
@@ -129,6 +132,8 @@ impl Service {
         let instance = instance::InstanceState::read_or_create(&store, &master).await?;
         let wall = clock.now();
         let (replay, latest) = restore_replay_memory(&store, wall).await?;
+        // Where nodes share a database, each is held against its clock, and the record may be another node's.
+        let latest = latest.filter(|_| replay.is_some());
         let high_water = instance
             .clock_high_water()
             .max(latest.unwrap_or(UnixTime::from_seconds(0)));
@@ -149,7 +154,8 @@ impl Service {
                 },
             ),
             issued: metrics::counter!("countersign_tokens_issued_total"),
-            activity: activity::Recorder::start(store.clone()),
+            activity: Arc::new(recorder::Recorder::start(store.clone())),
+            strangers: exchange::Strangers::new(settings.requests_per_second),
             clock: MonotonicClock::new(clock, high_water),
             decoys: decoys::Decoys::new(),
             callers: access::CallerCache::default(),
@@ -161,6 +167,7 @@ impl Service {
             replay,
             instance,
         });
+        service.shared_now().await?;
         maintenance::spawn(&service, position);
         Ok(service)
     }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use countersign_domain::configurations::MAX_ASSERTION_LIFETIME;
 use countersign_domain::time::UnixTime;
 use countersign_store::{FeedPage, StoreError};
 
@@ -25,6 +26,13 @@ const EVENTS: u32 = 500;
 /// Issuances forgotten in one transaction, so that none holds the writer for long.
 const FORGET: u32 = 5_000;
 
+/// How often the clock of this node is held against that of a database which nodes share.
+const COMPARE_CLOCKS_EVERY: Duration = Duration::from_secs(5);
+
+/// How long after they have lapsed used assertions are still remembered where nodes share a database, in seconds: the
+/// longest life of one and a day, so that a database whose clock is set right brings none back.
+const KEEP_LAPSED: i64 = MAX_ASSERTION_LIFETIME as i64 + 86_400;
+
 /// How long the feed is kept, in seconds.
 const KEEP_FEED: i64 = 86_400;
 
@@ -38,6 +46,14 @@ pub(crate) fn spawn(service: &Arc<Service>, position: u64) {
         "tidying up",
         Service::tidy,
     ));
+    if !service.store().database().has_one_writer() {
+        tokio::spawn(every(
+            COMPARE_CLOCKS_EVERY,
+            Weak::clone(&weak),
+            "comparing clocks",
+            async |service: Arc<Service>| service.shared_now().await.map(drop),
+        ));
+    }
     tokio::spawn(every(
         ROTATE_EVERY,
         weak,
@@ -140,24 +156,36 @@ impl Service {
                 .set(f64::from(u32::try_from(replay.len()).unwrap_or(u32::MAX)));
         }
         self.verified.sweep(now);
+        // What nodes share is forgotten by the clock that they share: one that is ahead must forget nothing too early.
+        let now = self.shared_now().await?;
+        let lapsed = match self.replay {
+            Some(_) => now,
+            None => now.plus(-KEEP_LAPSED),
+        };
         let before = now.plus(-i64::from(self.settings().keep_issuances));
-        while self.store().forget_issuances(before, now, FORGET).await? > 0 {
+        while self
+            .store()
+            .forget_issuances(before, lapsed, FORGET)
+            .await?
+            > 0
+        {
             tokio::task::yield_now().await;
         }
-        until_settled(|| self.forget_lapsed(now)).await
+        until_settled(|| self.forget_lapsed(lapsed, now)).await
     }
 
-    async fn forget_lapsed(&self, now: UnixTime) -> Result<(), ServiceError> {
+    async fn forget_lapsed(&self, lapsed: UnixTime, now: UnixTime) -> Result<(), ServiceError> {
         let mut unit = self.store().write().await?;
-        unit.forget_revocations(now).await?;
+        unit.forget_revocations(lapsed).await?;
         unit.forget_answers(now).await?;
         unit.forget_feed(now.plus(-KEEP_FEED)).await?;
         Ok(unit.commit().await?)
     }
 
     async fn rotate_signing_keys(self: Arc<Self>) -> Result<(), ServiceError> {
+        let now = self.shared_now().await?;
         for tenant_id in self.snapshots().all_known() {
-            if let Err(error) = self.rotate_keys_of(tenant_id, self.now()).await {
+            if let Err(error) = self.rotate_keys_of(tenant_id, now).await {
                 tracing::warn!(?error, %tenant_id, "signing keys could not be rotated; trying again");
             }
         }

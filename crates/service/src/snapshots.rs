@@ -34,6 +34,8 @@ pub struct OrganizationSnapshot {
     directory: RwLock<Directory>,
     keyring: ArcSwap<Keyring>,
     revoked: RwLock<HashMap<String, UnixTime>>,
+    /// Counts what has changed of the state, the configurations and the signing keys.
+    generation: AtomicU64,
     /// One reader of the store at a time: what is put in place last was also read last.
     refreshing: tokio::sync::Mutex<()>,
     budgets: Option<Budgets>,
@@ -43,6 +45,7 @@ pub struct OrganizationSnapshot {
 struct Budgets {
     tokens: DefaultDirectRateLimiter,
     questions: DefaultDirectRateLimiter,
+    unproven: DefaultDirectRateLimiter,
 }
 
 impl Budgets {
@@ -52,6 +55,7 @@ impl Budgets {
         Self {
             tokens: DefaultDirectRateLimiter::direct(quota),
             questions: DefaultDirectRateLimiter::direct(quota),
+            unproven: DefaultDirectRateLimiter::direct(quota),
         }
     }
 }
@@ -59,10 +63,12 @@ impl Budgets {
 /// Out of which budget a request is taken: gateways that introspect without pause leave the token endpoint its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
-    /// Assertions, for whatever they are used.
+    /// Assertions whose signature has verified, for whatever they are used.
     Tokens,
     /// What programs with an API token ask about tokens and assertions.
     Questions,
+    /// Assertions whose signature has not verified: anybody can send them.
+    Unproven,
 }
 
 /// The governed state of an organization with its version: an older one never replaces it.
@@ -100,6 +106,17 @@ impl OrganizationSnapshot {
         self.keyring.load_full()
     }
 
+    /// Grows with every change of the state, the configurations and the signing keys, once it has taken effect here.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Something of it has changed, or it is no longer what requests are answered by.
+    fn has_changed(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// Whether an access token has been revoked.
     #[must_use]
     pub fn is_revoked(&self, jti: &str) -> bool {
@@ -118,6 +135,7 @@ impl OrganizationSnapshot {
             (None, _) => return Ok(()),
             (Some(budgets), Budget::Tokens) => &budgets.tokens,
             (Some(budgets), Budget::Questions) => &budgets.questions,
+            (Some(budgets), Budget::Unproven) => &budgets.unproven,
         };
         limiter.check().map_err(|refused| {
             let wait = refused.wait_time_from(DefaultClock::default().now());
@@ -137,6 +155,7 @@ impl OrganizationSnapshot {
             version: organization.version,
             state: Arc::new(organization.state),
         }));
+        self.has_changed();
     }
 
     /// Puts a newer version of a configuration in place.
@@ -147,6 +166,8 @@ impl OrganizationSnapshot {
             return alarm(self.tenant_id, &configuration.id.to_string(), OLDER);
         }
         directory.put(configuration);
+        drop(directory);
+        self.has_changed();
     }
 
     fn directory_mut(&self) -> RwLockWriteGuard<'_, Directory> {
@@ -217,7 +238,9 @@ impl Snapshots {
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
         let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
         self.age.fetch_add(1, Ordering::AcqRel);
-        loaded.clear();
+        for (_, snapshot) in loaded.drain() {
+            snapshot.has_changed();
+        }
         Ok(())
     }
 
@@ -331,6 +354,7 @@ impl Snapshots {
                     .write()
                     .unwrap_or_else(PoisonError::into_inner)
                     .remove(&event.tenant_id);
+                snapshot.has_changed();
                 Ok(())
             }
             refreshed => refreshed,
@@ -361,6 +385,7 @@ impl Snapshots {
                     Err(error @ StoreError::Corrupt { .. }) => {
                         alarm(event.tenant_id, &event.subject, &error.to_string());
                         snapshot.directory_mut().remove(id);
+                        snapshot.has_changed();
                     }
                     Err(error) => return Err(error.into()),
                 }
@@ -377,9 +402,17 @@ impl Snapshots {
                 snapshot
                     .keyring
                     .store(Arc::new(Keyring::open(&keys, &self.master)?));
+                snapshot.has_changed();
             }
         }
         Ok(())
+    }
+
+    /// Whether requests are answered by this very snapshot.
+    #[must_use]
+    pub fn holds(&self, snapshot: &Arc<OrganizationSnapshot>) -> bool {
+        self.loaded(snapshot.tenant_id)
+            .is_some_and(|loaded| Arc::ptr_eq(&loaded, snapshot))
     }
 
     fn loaded(&self, tenant_id: TenantId) -> Option<Arc<OrganizationSnapshot>> {
@@ -425,6 +458,7 @@ impl Snapshots {
             directory: RwLock::new(directory),
             keyring: ArcSwap::from_pointee(keyring),
             revoked: RwLock::new(revoked),
+            generation: AtomicU64::new(0),
             refreshing: tokio::sync::Mutex::default(),
             budgets: self.budget.map(Budgets::of),
         })))

@@ -6,6 +6,13 @@ pub enum StoreError {
     /// A backup is damaged, forged, or none that this program and this master key can take.
     #[error("the backup cannot be read: {0}")]
     Backup(String),
+    /// The clock of this node is not that of the database which it shares with others: used assertions could be forgotten
+    /// too early, or tokens be given a wrong end.
+    #[error("the clock of this node is {seconds} s ahead of the database's")]
+    ClockApart {
+        /// How far ahead; negative when it is behind.
+        seconds: i64,
+    },
     /// Two transactions collided; the whole use case may be tried again.
     #[error("the transaction collided with another one")]
     Collision,

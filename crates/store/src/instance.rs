@@ -2,11 +2,15 @@
 
 use countersign_domain::time::UnixTime;
 
-use crate::database::args;
+use crate::database::{Transaction, args};
 use crate::{StoreError, Unit};
 
 /// The name of the highest moment that the instance has acted on.
 const CLOCK_HIGH_WATER: &str = "clock_high_water";
+
+/// How far the clock of a node may be from that of the database that it shares with others, in seconds. Nothing is
+/// recorded beyond.
+pub const CLOCK_TOLERANCE: i64 = 30;
 
 impl Unit {
     /// A fact, if it is known.
@@ -60,6 +64,21 @@ impl Unit {
                 Ok(UnixTime::from_seconds(seconds))
             })
             .transpose()
+    }
+
+    /// The time by the database's own clock, which is one for all nodes that share it; `None` for the embedded database,
+    /// which has the clock of its one process.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn database_time(&mut self) -> Result<Option<UnixTime>, StoreError> {
+        if matches!(self.tx, Transaction::Sqlite(_)) {
+            return Ok(None);
+        }
+        let sql = "SELECT CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp())) AS BIGINT) AS seconds";
+        let row = self.tx.fetch_optional(sql, args![]).await?;
+        let row = row.ok_or_else(|| StoreError::corrupt("instance", "seconds", "clock"))?;
+        Ok(Some(UnixTime::from_seconds(row.int("seconds")?)))
     }
 
     /// Raises the highest moment that this instance has acted on; it never sinks.

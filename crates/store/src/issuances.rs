@@ -5,6 +5,7 @@ use sqlx::sqlite::SqlitePool;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::database::{Transaction, args, replace_read_only};
+use crate::instance::CLOCK_TOLERANCE;
 use crate::{Database, Store, StoreError};
 
 /// Columns of `issuances`.
@@ -51,7 +52,8 @@ impl Store {
     /// A group has at most 2,048 rows: one statement has no more values.
     ///
     /// # Errors
-    /// When the database refuses; nothing is kept then.
+    /// [`StoreError::ClockApart`] when a row says another time than the database that nodes share; otherwise when the
+    /// database refuses. Nothing is kept then.
     pub async fn append_issuances(&self, rows: &[Issuance]) -> Result<Vec<bool>, StoreError> {
         match self.database() {
             Database::Sqlite { writer, .. } => {
@@ -275,7 +277,8 @@ fn insert_statement(slots: usize) -> String {
     sql
 }
 
-/// One statement for the whole group: the primary key of `replay_keys` decides, and only winners are recorded.
+/// One statement for the whole group: the primary key of `replay_keys` decides, and only winners are recorded. It also
+/// tells the time, so that no node records by a clock of its own.
 const APPEND_POSTGRES: &str = "
 WITH input AS (
     SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bigint[],
@@ -290,10 +293,14 @@ WITH input AS (
     SELECT DISTINCT ON (input.replay_key) input.* FROM input JOIN won USING (replay_key) WHERE single_use
     UNION ALL
     SELECT * FROM input WHERE NOT single_use
+), recorded AS (
+    INSERT INTO issuances (id, tenant, configuration, jti, replay_key, issued_at, expires_at, remember_until)
+    SELECT id, tenant, configuration, jti, replay_key, issued_at, expires_at, remember_until FROM standing
+    RETURNING id
 )
-INSERT INTO issuances (id, tenant, configuration, jti, replay_key, issued_at, expires_at, remember_until)
-SELECT id, tenant, configuration, jti, replay_key, issued_at, expires_at, remember_until FROM standing
-RETURNING id";
+SELECT recorded.id, clock.seconds
+FROM (SELECT CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp())) AS BIGINT) AS seconds) AS clock
+LEFT JOIN recorded ON TRUE";
 
 async fn append_postgres(
     tx: &mut sqlx::Transaction<'static, sqlx::Postgres>,
@@ -315,12 +322,24 @@ async fn append_postgres(
         .fetch_all(&mut **tx)
         .await?;
     let mut ids: Vec<i64> = Vec::with_capacity(standing.len());
+    if let Some(row) = standing.first() {
+        refuse_another_time(rows, row.try_get("seconds")?)?;
+    }
     for row in standing {
-        ids.push(row.try_get("id")?);
+        ids.extend(row.try_get::<Option<i64>, _>("id")?);
     }
     ids.sort_unstable();
     Ok(rows
         .iter()
         .map(|row| ids.binary_search(&row.id).is_ok())
         .collect())
+}
+
+/// What is recorded says the time of the database: what is remembered is forgotten by it.
+fn refuse_another_time(rows: &[Issuance], now: i64) -> Result<(), StoreError> {
+    let apart = rows.iter().map(|row| row.issued_at.seconds() - now);
+    match apart.max_by_key(|seconds| seconds.abs()) {
+        Some(seconds) if seconds.abs() > CLOCK_TOLERANCE => Err(StoreError::ClockApart { seconds }),
+        _ => Ok(()),
+    }
 }

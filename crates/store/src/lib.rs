@@ -31,6 +31,7 @@ pub use database::{Database, DatabaseUrl, SCHEMA_VERSION};
 pub use error::StoreError;
 pub use feed::{FeedEvent, FeedPage, Topic};
 pub use idempotency::{IdempotencyKey, KeptAnswer};
+pub use instance::CLOCK_TOLERANCE;
 pub use issuances::{Issuance, ReplayEntry};
 pub use registered_keys::RegisteredModulus;
 pub use signing_keys::StoredSigningKey;

@@ -2,6 +2,8 @@
 
 use countersign_store::{Arg, Database, DatabaseUrl, Transaction};
 
+use crate::clock::NOW;
+
 /// Which database a test wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DatabaseKind {
@@ -43,8 +45,10 @@ impl TestDatabase {
                 let server = postgres_url().expect("COUNTERSIGN_TEST_POSTGRES names a server");
                 let schema = format!("t_{}", countersign_crypto::sha256(&[&random()]));
                 run(&server, format!("CREATE SCHEMA {schema}")).await;
+                run(&server, clock_of(&schema, NOW)).await;
                 let separator = if server.contains('?') { '&' } else { '?' };
-                let url = format!("{server}{separator}options[search_path]={schema}");
+                // Named first, the schema has the function that tells the time.
+                let url = format!("{server}{separator}options[search_path]={schema},pg_catalog");
                 let url = DatabaseUrl::parse(&url).unwrap();
                 Self {
                     database: Database::open(&url).await.unwrap(),
@@ -58,6 +62,16 @@ impl TestDatabase {
     #[must_use]
     pub const fn open(&self) -> &Database {
         &self.database
+    }
+
+    /// Sets the clock of the database itself. PostgreSQL has one; it shows [`NOW`] at first, and stands still.
+    ///
+    /// # Panics
+    /// When the database refuses.
+    pub async fn set_clock(&self, seconds: i64) {
+        if let Some((server, schema)) = &self.schema {
+            run(server, clock_of(schema, seconds)).await;
+        }
     }
 
     /// Does to the database what its administrator could do by hand. Says how many rows were touched.
@@ -102,6 +116,14 @@ impl Drop for TestDatabase {
         });
         drop(cleaned.join());
     }
+}
+
+/// The clock of a schema, in place of PostgreSQL's own.
+fn clock_of(schema: &str, seconds: i64) -> String {
+    format!(
+        "CREATE OR REPLACE FUNCTION {schema}.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+         AS 'SELECT to_timestamp({seconds})'"
+    )
 }
 
 fn random() -> [u8; 16] {

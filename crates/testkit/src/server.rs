@@ -99,6 +99,13 @@ impl TestServer {
         self.again(clock).await
     }
 
+    /// Another node on the same database, whose clock is `ahead` seconds ahead of this one's, or behind when negative.
+    pub async fn node_with_clock(&self, ahead: i64) -> Self {
+        let clock = ManualClock::new();
+        clock.set(self.clock.seconds() + ahead);
+        self.again(clock).await
+    }
+
     /// The same server after its process was killed and started again; this one must not be used any more.
     pub async fn restarted(self) -> Self {
         let clock = self.clock.clone();

@@ -19,14 +19,14 @@ use crate::time::UnixTime;
 pub(super) const EXPIRY_GRACE: i64 = 5;
 
 /// How far a caller's clock may run ahead, in seconds (`tokens.md`, check 9).
-pub(super) const CLOCK_AHEAD: i64 = 30;
+pub const CLOCK_AHEAD: i64 = 30;
 
 /// The moment and the instance against which an assertion is held.
 #[derive(Clone, Copy, Debug)]
 pub struct Conditions {
     /// Now, never earlier than any moment this instance has acted on.
     pub now: UnixTime,
-    /// When the instance was last restored from a backup: assertions made before that may have been used already.
+    /// The end of the last restore from a backup: assertions made up to then may have been used already.
     pub restored_at: Option<UnixTime>,
 }
 
@@ -208,7 +208,7 @@ fn check_tenant(
         Some(other) => {
             return Err(Refusal::new(
                 Reason::TenantMismatch,
-                claims::brief(other),
+                claims::as_json(other),
                 tenant.to_string(),
             ));
         }

@@ -7,16 +7,18 @@ mod accept;
 mod claims;
 mod near_miss;
 mod refusal;
+mod told;
 mod trace;
 mod verify;
 
-pub use accept::{AcceptedAssertion, Conditions};
+pub use accept::{AcceptedAssertion, CLOCK_AHEAD, Conditions};
 pub use claims::account_binding;
 pub use near_miss::{Hint, near_misses};
 pub use refusal::{Check, Expected, Reason, Refusal};
+pub use told::Told;
 pub use trace::{Step, Trace};
 pub use verify::{
-    Candidate, OrganizationStanding, Unselected, UnverifiedAssertion, VerifiedAssertion,
+    Candidate, Decoys, OrganizationStanding, Unselected, UnverifiedAssertion, VerifiedAssertion,
 };
 
 /// How the caller asks (`tokens.md`, three ways to ask).

@@ -232,6 +232,44 @@ impl ConfigurationState {
         }
     }
 
+    /// Its tokens name nobody else: neither another client in `sub`, which a resource server could take for that one
+    /// (RFC 9700 §4.15), nor this server or another organization in `aud`.
+    ///
+    /// # Errors
+    /// When `verifier_issuer` or `verifier_subject` has the form of a configuration's ID other than `id`, or
+    /// `signer_audience` is the organization's `issuer` or lies below that of another.
+    pub fn check_names(
+        &self,
+        id: ConfigurationId,
+        issuer: &Identifier,
+    ) -> Result<(), ConfigurationRefusal> {
+        for (field, name) in [
+            ("verifier_issuer", &self.verifier_issuer),
+            ("verifier_subject", &self.verifier_subject),
+        ] {
+            let named = name.as_str().to_ascii_lowercase();
+            if named
+                .parse()
+                .is_ok_and(|named: ConfigurationId| named != id)
+            {
+                return Err(ConfigurationRefusal::IdentifierOfAnother(field));
+            }
+        }
+        // Hosts are the same in upper and lower case, so the comparison is as wide.
+        let audience = self.signer_audience.as_str().to_ascii_lowercase();
+        let own = issuer.as_str().to_ascii_lowercase();
+        let organizations = own.rsplit_once('/').map_or("", |(base, _)| base);
+        let below = |base: &str| {
+            let rest = audience.strip_prefix(base)?.strip_prefix('/')?;
+            Some(rest).filter(|rest| !rest.is_empty())
+        };
+        let is_elsewhere = below(organizations).is_some() && below(&own).is_none();
+        if is_elsewhere || audience == organizations || audience.trim_end_matches('/') == own {
+            return Err(ConfigurationRefusal::SignerAudience);
+        }
+        Ok(())
+    }
+
     /// Contains the configuration: no tokens are issued, and those issued up to `now` stop being active.
     ///
     /// # Errors

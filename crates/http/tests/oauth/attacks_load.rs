@@ -111,3 +111,82 @@ async fn attack_25_a_flooding_organization_is_slowed_down_and_the_other_is_not()
         assert_eq!(world.server.get(&world.acme.path("jwks")).await.status, 200);
     }
 }
+
+/// What the other organization's callers are told is found in its activity, whatever happens next door.
+#[tokio::test]
+async fn attack_25_a_flood_of_refusals_leaves_the_activity_of_others_complete() {
+    let world = World::start().await;
+    let mut refused = Vec::new();
+    for n in 0..6_000 {
+        world.server.grant(&world.acme, "a.b.c").await;
+        if n % 200 == 0 {
+            refused.push(world.server.grant(&world.bob, "x.y.z").await);
+        }
+    }
+    assert_eq!(refused.len(), 30);
+    for answer in &refused {
+        let reason = world.server.recorded_reason(&world.bob, answer).await;
+        assert_eq!(reason, "assertion_malformed");
+    }
+}
+
+#[tokio::test]
+async fn attack_25_a_flood_that_names_no_organization_is_slowed_down() {
+    let world = World::with(Setup {
+        requests_per_second: Some(2),
+        ..Setup::default()
+    })
+    .await;
+    let unknown = "tn-0F6E1A52-A789-42A2-8B0E-2052D05577D7";
+    for flood in [
+        "a.b.c".to_owned(),
+        world.assertion().sign(),
+        world.assertion().claim("tenant_id", unknown).sign(),
+    ] {
+        let mut statuses = Vec::new();
+        for _ in 0..10 {
+            statuses.push(world.server.passport(&flood).await.status.as_u16());
+        }
+        assert!(statuses.ends_with(&[429]), "{statuses:?}");
+    }
+    let own = world
+        .assertion()
+        .claim("tenant_id", world.acme.id.to_string());
+    assert_eq!(world.server.passport(own.sign()).await.status, 201);
+}
+
+/// Outsiders who send what nobody has signed use up nothing of those who sign.
+#[tokio::test]
+async fn attack_25_outsiders_use_up_no_budget_of_those_who_prove_who_they_are() {
+    let world = World::with(Setup {
+        requests_per_second: Some(2),
+        ..Setup::default()
+    })
+    .await;
+    let floods = [
+        "x.y.z".to_owned(),
+        world.assertion().signature(vec![7; 64]).sign(),
+        world.assertion().claim("iss", "nobody").sign(),
+        world.assertion().header("kid", "unknown").sign(),
+    ];
+    let mut statuses = Vec::new();
+    for n in 0..40 {
+        let flood = &floods[n % floods.len()];
+        statuses.push(world.server.grant(&world.acme, flood).await.status.as_u16());
+    }
+    assert!(statuses.contains(&400), "{statuses:?}");
+    assert!(statuses.ends_with(&[429; 20]), "{statuses:?}");
+    for _ in 0..3 {
+        let answer = world.server.grant(&world.acme, world.assertion().sign());
+        let answer = answer.await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    // Those who prove who they are have a limit, too, whatever becomes of what they ask.
+    let mut statuses = Vec::new();
+    for _ in 0..10 {
+        let late = world.assertion().claim("exp", world.server.now() - 60);
+        let late = world.server.grant(&world.acme, late.sign()).await;
+        statuses.push(late.status.as_u16());
+    }
+    assert!(statuses.contains(&429), "{statuses:?}");
+}

@@ -290,41 +290,59 @@ async fn attack_20_a_restored_instance_issues_nothing_until_somebody_has_looked(
 #[tokio::test]
 async fn attack_20_what_was_signed_before_a_restore_may_have_been_used_and_is_refused() {
     let (world, before) = restored().await;
-    let restored_at = world.server.now();
+    confirm(&world).await;
+    let confirmed_at = world.server.now();
+    for old in &before {
+        assert_predates(&world, old).await;
+    }
+    let at = |moment: i64| world.assertion().claim("iat", moment).sign();
+    // A caller whose clock is ahead may have used it elsewhere already, up to the moment of the confirmation.
+    for moment in [confirmed_at, confirmed_at + 30] {
+        assert_predates(&world, &at(moment)).await;
+    }
+    world.server.clock.advance(1);
+    let answer = world.server.grant(&world.acme, at(confirmed_at + 31)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    // The epoch survives a restart, and the wait is over for good. To confirm again moves nothing.
+    let last = at(confirmed_at + 30);
+    let world = world.restarted().await;
+    confirm(&world).await;
+    assert_predates(&world, &last).await;
+    world.server.clock.advance(30);
+    let answer = world
+        .server
+        .grant(&world.acme, world.assertion().sign())
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+/// The instance that is replaced goes on until the switch-over, long after the backup was read.
+#[tokio::test]
+async fn attack_20_what_the_old_instance_accepted_until_the_switch_over_is_refused() {
+    let (world, _) = restored().await;
+    world.server.clock.advance(1800);
+    let late = world.assertion().sign();
+    let by_a_clock_ahead = world.assertion().claim("iat", world.server.now() + 30);
+    let by_a_clock_ahead = by_a_clock_ahead.sign();
+    world.server.clock.advance(2);
+    confirm(&world).await;
+    for used in [&late, &by_a_clock_ahead] {
+        assert_predates(&world, used).await;
+    }
+}
+
+async fn confirm(world: &World) {
     let service = world.server.service();
     service
         .confirm_restore(&Caller::operator(), new_correlation_id())
         .await
         .unwrap();
-    for old in &before {
-        let answer = world.server.grant(&world.acme, old).await;
-        assert_eq!(
-            answer.reason().as_deref(),
-            Some("assertion_predates_restore")
-        );
-    }
-    let at = |moment: i64| world.assertion().claim("iat", moment).sign();
-    let answer = world.server.grant(&world.acme, at(restored_at)).await;
-    assert_eq!(
-        answer.reason().as_deref(),
-        Some("assertion_predates_restore")
-    );
-    let answer = world.server.grant(&world.acme, at(restored_at + 1)).await;
-    assert_eq!(answer.status, 200);
-    // The epoch survives a restart, and the wait is over for good.
-    let same_second = at(restored_at);
-    let world = world.restarted().await;
-    let answer = world.server.grant(&world.acme, same_second).await;
-    assert_eq!(
-        answer.reason().as_deref(),
-        Some("assertion_predates_restore")
-    );
-    world.server.clock.advance(1);
-    let answer = world
-        .server
-        .grant(&world.acme, world.assertion().sign())
-        .await;
-    assert_eq!(answer.status, 200);
+}
+
+async fn assert_predates(world: &World, assertion: &str) {
+    let answer = world.server.grant(&world.acme, assertion).await;
+    let reason = answer.reason();
+    assert_eq!(reason.as_deref(), Some("assertion_predates_restore"));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use countersign_domain::time::UnixTime;
-use countersign_store::{Issuance, ReplayEntry};
+use countersign_store::{Issuance, ReplayEntry, StoreError};
 
 use crate::world::{NOW, World};
 
@@ -66,6 +66,25 @@ on_both_databases! {
         }
         assert_eq!(world.store.issuance(101).await.unwrap(), None);
         assert_eq!(world.store.append_issuances(&[]).await.unwrap(), Vec::<bool>::new());
+    }
+
+    /// A node whose clock is not that of the database that it shares records nothing, whatever it says the time is.
+    async fn f8_a_row_of_another_time_than_the_databases_is_not_kept(world: World) {
+        let at = |id: i64, apart: i64| Issuance { issued_at: NOW.plus(apart), ..issuance(id, id.unsigned_abs()) };
+        if !world.is_postgres() {
+            assert_eq!(world.read().await.database_time().await.unwrap(), None);
+            return;
+        }
+        assert_eq!(world.read().await.database_time().await.unwrap(), Some(NOW));
+        for (id, apart) in [(1, 31), (2, -31), (3, 400), (4, -86_400)] {
+            let refused = world.store.append_issuances(&[at(9, 0), at(id, apart)]).await;
+            assert!(matches!(refused, Err(StoreError::ClockApart { seconds }) if seconds == apart), "{refused:?}");
+        }
+        for what in ["SELECT COUNT(*) AS count FROM issuances", "SELECT COUNT(*) AS count FROM replay_keys"] {
+            assert_eq!(world.count(what).await, 0, "{what}");
+        }
+        let rows = [at(5, 30), at(6, -30)];
+        assert_eq!(world.store.append_issuances(&rows).await.unwrap(), [true, true]);
     }
 
     /// Of rows with the same key in one group one stands. On the embedded database the one writer has decided before.

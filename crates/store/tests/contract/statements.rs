@@ -6,7 +6,8 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use crate::world::World;
 
 /// Statements that only one database is asked to run.
-const ONLY_POSTGRES: [&str; 6] = [
+const ONLY_POSTGRES: [&str; 7] = [
+    "clock_timestamp",
     "nextval(",
     "pg_notify",
     "pg_advisory",

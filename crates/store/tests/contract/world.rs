@@ -119,8 +119,15 @@ impl World {
         let random = u64::from_be_bytes(random_bytes());
         let schema = format!("contract_{count}_{random:x}");
         on_server(server, format!("CREATE SCHEMA {schema}")).await;
+        // Found before the function of PostgreSQL, because the path names the schema first.
+        let clock = format!(
+            "CREATE FUNCTION {schema}.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+             AS 'SELECT to_timestamp({})'",
+            NOW.seconds()
+        );
+        on_server(server, clock).await;
         let separator = if server.contains('?') { '&' } else { '?' };
-        let url = format!("{server}{separator}options[search_path]={schema}");
+        let url = format!("{server}{separator}options[search_path]={schema},pg_catalog");
         (
             Self::open(DatabaseUrl::parse(&url).unwrap(), None).await,
             schema,
