@@ -6,8 +6,10 @@
 
 mod algorithm;
 pub mod b64;
+mod cbor;
 mod der;
 mod digests;
+mod ecdsa;
 mod ed25519;
 mod hex;
 pub mod import;
@@ -19,6 +21,7 @@ mod sealing;
 mod signing;
 mod siphash;
 mod verifying;
+pub mod webauthn;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use digests::{

@@ -7,18 +7,18 @@ use super::weak;
 use crate::{KeyKind, PublicKey};
 
 /// Modulus and exponent, big-endian without leading zeros; zero is the empty slice.
-pub(super) fn rsa(n: &[u8], e: &[u8]) -> Result<PublicKey, ImportRefusal> {
+pub(crate) fn rsa(n: &[u8], e: &[u8]) -> Result<PublicKey, ImportRefusal> {
     weak::refuse_weak_rsa(n, e)?;
     refuse_known(PublicKey::from_rsa_components(n, e)?)
 }
 
 /// Coordinates of a point on the curve of `kind`.
-pub(super) fn ec(kind: KeyKind, x: &[u8], y: &[u8]) -> Result<PublicKey, ImportRefusal> {
+pub(crate) fn ec(kind: KeyKind, x: &[u8], y: &[u8]) -> Result<PublicKey, ImportRefusal> {
     refuse_known(PublicKey::from_ec_point(kind, x, y)?)
 }
 
 /// An encoded Ed25519 point.
-pub(super) fn ed25519(point: &[u8]) -> Result<PublicKey, ImportRefusal> {
+pub(crate) fn ed25519(point: &[u8]) -> Result<PublicKey, ImportRefusal> {
     let point = point.try_into().map_err(|_| ImportRefusal::Ed25519Length)?;
     let key = PublicKey::from_ed25519(point)?;
     if !edwards::is_in_prime_order_group(point) {

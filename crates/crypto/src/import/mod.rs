@@ -5,14 +5,14 @@
 
 mod armour;
 mod certificate;
-mod components;
+pub(crate) mod components;
 mod edwards;
 mod jwk;
 mod known;
 mod private;
 mod refusal;
 mod shape;
-mod spki;
+pub(crate) mod spki;
 mod ssh;
 mod text;
 mod weak;

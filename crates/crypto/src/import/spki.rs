@@ -15,7 +15,7 @@ const ED25519: &[u8] = b"\x2b\x65\x70";
 const NULL: &[u8] = &[5, 0];
 
 /// Reads a `SubjectPublicKeyInfo` with nothing after it.
-pub(super) fn import(der: &[u8]) -> Result<PublicKey, ImportRefusal> {
+pub(crate) fn import(der: &[u8]) -> Result<PublicKey, ImportRefusal> {
     let mut info = outer_sequence(der)?;
     let mut identifier = Reader(element(&mut info, SEQUENCE)?);
     let bits = element(&mut info, BIT_STRING)?;
