@@ -16,6 +16,7 @@ pub mod import;
 mod jcs;
 pub mod json;
 mod jws;
+pub mod merkle;
 mod public_key;
 mod sealing;
 mod signing;

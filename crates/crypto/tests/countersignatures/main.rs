@@ -7,6 +7,7 @@
 
 mod assertions;
 mod authenticator;
+mod merkle;
 mod oracle;
 mod registrations;
 mod standard;
