@@ -7,6 +7,7 @@
 mod algorithm;
 pub mod b64;
 mod cbor;
+pub mod checkpoint;
 mod der;
 mod digests;
 mod ecdsa;

@@ -300,6 +300,14 @@ impl PublicKey {
         matches!(self.kind(), KeyKind::Rsa { .. }).then(|| self.part(1))
     }
 
+    /// The encoded point of an Ed25519 key.
+    pub(crate) fn ed25519_point(&self) -> Option<&[u8; 32]> {
+        match self.kind() {
+            KeyKind::Ed25519 => self.part(0).try_into().ok(),
+            KeyKind::Rsa { .. } | KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => None,
+        }
+    }
+
     /// The JWK thumbprint with SHA-256, as base64url (RFC 7638 §3).
     #[must_use]
     pub fn thumbprint(&self) -> String {

@@ -7,6 +7,7 @@
 
 mod assertions;
 mod authenticator;
+mod checkpoints;
 mod merkle;
 mod oracle;
 mod registrations;
