@@ -29,6 +29,15 @@ pub(crate) fn positive_integer(magnitude: &[u8]) -> Vec<u8> {
     element(INTEGER, &[if needs_sign { &[0] } else { &[] }, magnitude])
 }
 
+/// The magnitude of a positive two's complement number in its shortest form: big-endian, without leading zeros.
+pub(crate) fn magnitude(content: &[u8]) -> Option<&[u8]> {
+    match content {
+        [0, magnitude @ ..] => (*magnitude.first()? >= 0x80).then_some(magnitude),
+        [0x01..=0x7f, ..] => Some(content),
+        _ => None,
+    }
+}
+
 /// Reads elements one after the other.
 pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
@@ -62,11 +71,7 @@ impl<'a> Reader<'a> {
 
     /// The next element as a positive INTEGER: big-endian octets without leading zeros.
     pub(crate) fn positive_integer(&mut self) -> Option<&'a [u8]> {
-        match self.element(INTEGER)? {
-            [0, magnitude @ ..] => (*magnitude.first()? >= 0x80).then_some(magnitude),
-            content @ [0x01..=0x7f, ..] => Some(content),
-            _ => None,
-        }
+        magnitude(self.element(INTEGER)?)
     }
 
     /// Confirms that nothing follows.

@@ -22,6 +22,7 @@ mod public_key;
 mod sealing;
 mod signing;
 mod siphash;
+pub mod ssh;
 mod verifying;
 pub mod webauthn;
 

@@ -13,7 +13,7 @@ mod private;
 mod refusal;
 mod shape;
 pub(crate) mod spki;
-mod ssh;
+pub(crate) mod ssh;
 mod text;
 mod weak;
 

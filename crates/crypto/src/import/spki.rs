@@ -57,7 +57,7 @@ fn import_ec(parameters: &[u8], point: &[u8]) -> Result<PublicKey, ImportRefusal
 }
 
 /// An encoded point (SEC 1 §2.3.3): uncompressed only.
-pub(super) fn import_point(
+pub(crate) fn import_point(
     kind: KeyKind,
     coordinate: usize,
     point: &[u8],

@@ -3,6 +3,7 @@
 use super::refusal::ImportRefusal;
 use super::text::{Repair, Repairs};
 use super::{ImportedKey, KeyFormat, armour, components, spki};
+use crate::ssh::wire::field;
 use crate::{KeyKind, PublicKey};
 
 /// Characters of a comment that are kept.
@@ -63,7 +64,7 @@ pub(super) fn import_lines(
 }
 
 /// Reads the wire format. `expected` is the type in front of it, when there was one.
-pub(super) fn import_wire(
+pub(crate) fn import_wire(
     mut wire: &[u8],
     expected: Option<&str>,
 ) -> Result<PublicKey, ImportRefusal> {
@@ -112,13 +113,4 @@ fn refuse_rest(wire: &[u8]) -> Result<(), ImportRefusal> {
 
 fn required<'a>(wire: &mut &'a [u8]) -> Result<&'a [u8], ImportRefusal> {
     field(wire).ok_or(ImportRefusal::SshKeyMalformed)
-}
-
-/// The next `string` (RFC 4251 §5): four octets of length, then the content.
-fn field<'a>(wire: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (length, rest) = wire.split_first_chunk()?;
-    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-    let (content, rest) = rest.split_at_checked(length)?;
-    *wire = rest;
-    Some(content)
 }

@@ -1,7 +1,7 @@
 //! The public key of a passkey: out of a COSE_Key (RFC 9052 §7, RFC 9053), kept as SPKI and algorithm.
 
 use crate::cbor::Cbor;
-use crate::import::{components, spki};
+use crate::import::{ImportRefusal, components, spki};
 use crate::{Algorithm, KeyFingerprint, KeyKind, PublicKey, VerifyingKey, ecdsa};
 
 use super::PasskeyRefusal;
@@ -97,7 +97,7 @@ impl PartialEq for PasskeyPublicKey {
 impl Eq for PasskeyPublicKey {}
 
 /// The key, or why it is refused; `None` when the map is not that of its type.
-fn key_of(cose: &Cbor<'_>) -> Option<Result<PublicKey, crate::import::ImportRefusal>> {
+fn key_of(cose: &Cbor<'_>) -> Option<Result<PublicKey, ImportRefusal>> {
     let Cbor::Map(entries) = cose else {
         return None;
     };

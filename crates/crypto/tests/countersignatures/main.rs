@@ -11,4 +11,6 @@ mod checkpoints;
 mod merkle;
 mod oracle;
 mod registrations;
+mod ssh_keys;
+mod ssh_signatures;
 mod standard;
