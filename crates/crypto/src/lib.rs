@@ -25,6 +25,7 @@ mod siphash;
 pub mod ssh;
 mod verifying;
 pub mod webauthn;
+mod words;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use digests::{
@@ -40,3 +41,4 @@ pub use public_key::{KeyFingerprint, KeyKind, PublicKey, PublicKeyRejected};
 pub use sealing::{MasterKey, MasterKeyMalformed, SealRefused};
 pub use signing::{JwsSigner, RsaSize, SigningAlgorithm, SigningKey, SigningKeyRejected};
 pub use verifying::{AlgorithmDoesNotFit, SignatureInvalid, VerifyingKey};
+pub use words::{DigestWords, NotDigestWords};
