@@ -18,6 +18,7 @@ mod jcs;
 pub mod json;
 mod jws;
 pub mod merkle;
+mod password;
 mod public_key;
 mod sealing;
 mod signing;
@@ -36,6 +37,9 @@ pub use jcs::{NotCanonicalizable, canonical_json};
 pub use jws::{
     JwsHeader, JwsRefusal, MAX_HEADER_OCTETS, MAX_JWS_OCTETS, Segment, TokenType, UnverifiedJws,
     VerifiedJws,
+};
+pub use password::{
+    PasswordFault, PasswordHash, PasswordHashMalformed, PasswordHasher, VerifiedPassword,
 };
 pub use public_key::{KeyFingerprint, KeyKind, PublicKey, PublicKeyRejected};
 pub use sealing::{MasterKey, MasterKeyMalformed, SealRefused};
