@@ -24,6 +24,7 @@ mod sealing;
 mod signing;
 mod siphash;
 pub mod ssh;
+mod totp;
 mod verifying;
 pub mod webauthn;
 mod words;
@@ -44,5 +45,6 @@ pub use password::{
 pub use public_key::{KeyFingerprint, KeyKind, PublicKey, PublicKeyRejected};
 pub use sealing::{MasterKey, MasterKeyMalformed, SealRefused};
 pub use signing::{JwsSigner, RsaSize, SigningAlgorithm, SigningKey, SigningKeyRejected};
+pub use totp::{TotpSecret, TotpStep};
 pub use verifying::{AlgorithmDoesNotFit, SignatureInvalid, VerifyingKey};
 pub use words::{DigestWords, NotDigestWords};
