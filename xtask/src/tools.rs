@@ -31,6 +31,11 @@ const PACKAGES: &[Package] = &[
         is_present: || process::is_installed("openssl"),
     },
     Package {
+        names: &["openssh-client"],
+        wanted_for: "SSH signatures, made by one and verified by the other",
+        is_present: || process::is_installed("ssh-keygen"),
+    },
+    Package {
         names: &["curl", "ca-certificates"],
         wanted_for: "the client made of curl and openssl",
         is_present: || process::is_installed("curl"),

@@ -19,12 +19,16 @@ mod jcs;
 pub mod json;
 mod jws;
 pub mod merkle;
+#[expect(clippy::disallowed_methods, reason = "salts are chance")]
+mod password;
 mod public_key;
 #[expect(clippy::disallowed_methods, reason = "keys and nonces are chance")]
 mod sealing;
 mod signing;
 mod siphash;
 pub mod ssh;
+#[expect(clippy::disallowed_methods, reason = "secrets are chance")]
+mod totp;
 mod verifying;
 pub mod webauthn;
 mod words;
@@ -39,8 +43,12 @@ pub use jws::{
     JwsHeader, JwsRefusal, MAX_HEADER_OCTETS, MAX_JWS_OCTETS, RefusedPart, Segment, SigningInput,
     TokenType, UnverifiedJws, VerifiedJws,
 };
+pub use password::{
+    PasswordFault, PasswordHash, PasswordHashMalformed, PasswordHasher, VerifiedPassword,
+};
 pub use public_key::{KeyFingerprint, KeyKind, PublicKey, PublicKeyRejected};
 pub use sealing::{MasterKey, MasterKeyMalformed, SealRefused};
 pub use signing::{JwsSigner, RsaSize, SigningAlgorithm, SigningKey, SigningKeyRejected};
+pub use totp::{TotpSecret, TotpStep};
 pub use verifying::{AlgorithmDoesNotFit, SignatureInvalid, VerifyingKey};
 pub use words::{DigestWords, NotDigestWords};

@@ -22,7 +22,7 @@ fn verify(note: &str, log: &LogVerifier) -> Result<Checkpoint, CheckpointRefusal
 
 /// The key in the examples of golang.org/x/mod/sumdb/note, which wrote signed notes first.
 #[test]
-fn c13_a_key_of_another_implementation_is_read() {
+fn a_key_of_another_implementation_is_read() {
     let text = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
     let verifier: LogVerifier = text.parse().unwrap();
     assert_eq!(verifier.to_string(), text);
@@ -31,7 +31,7 @@ fn c13_a_key_of_another_implementation_is_read() {
 
 /// The example of C2SP tlog-witness, signed with two keys of the log's name.
 #[test]
-fn c13_the_example_of_the_specification_is_read_and_signed_by_keys_that_are_not_ours() {
+fn the_example_of_the_specification_is_read_and_signed_by_keys_that_are_not_ours() {
     let note = "example.com/behind-the-sofa\n\
         20852163\n\
         CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\
@@ -47,7 +47,7 @@ fn c13_the_example_of_the_specification_is_read_and_signed_by_keys_that_are_not_
 }
 
 #[test]
-fn c13_a_signed_checkpoint_has_the_form_of_the_specification() {
+fn a_signed_checkpoint_has_the_form_of_the_specification() {
     let signer = signer();
     let note = signer.sign(&checkpoint()).unwrap();
     let lines: Vec<&str> = note.split('\n').collect();
@@ -68,7 +68,7 @@ fn c13_a_signed_checkpoint_has_the_form_of_the_specification() {
 }
 
 #[test]
-fn c13_every_changed_character_is_noticed() {
+fn every_changed_character_is_noticed() {
     let signer = signer();
     let note = signer.sign(&checkpoint()).unwrap();
     for (place, character) in note.char_indices() {
@@ -84,7 +84,7 @@ fn c13_every_changed_character_is_noticed() {
 }
 
 #[test]
-fn c13_the_signature_of_another_log_or_key_is_none() {
+fn the_signature_of_another_log_or_key_is_none() {
     let (one, other) = (signer(), signer());
     let note = one.sign(&checkpoint()).unwrap();
     assert_eq!(
@@ -112,7 +112,7 @@ fn c13_the_signature_of_another_log_or_key_is_none() {
 }
 
 #[test]
-fn c13_signatures_of_unknown_keys_are_passed_over_and_two_of_one_key_refused() {
+fn signatures_of_unknown_keys_are_passed_over_and_two_of_one_key_refused() {
     let signer = signer();
     let note = signer.sign(&checkpoint()).unwrap();
     let witness = "\u{2014} witness.example AAAAAQAAAAAAAAAAAAA=\n";
@@ -135,7 +135,7 @@ fn c13_signatures_of_unknown_keys_are_passed_over_and_two_of_one_key_refused() {
 }
 
 #[test]
-fn c13_a_checkpoint_has_one_form() {
+fn a_checkpoint_has_one_form() {
     let signer = signer();
     let note = signer.sign(&checkpoint()).unwrap();
     for (from, to) in [
@@ -184,7 +184,7 @@ fn c13_a_checkpoint_has_one_form() {
 }
 
 #[test]
-fn c13_only_an_ed25519_key_under_a_plain_name_is_a_logs() {
+fn only_an_ed25519_key_under_a_plain_name_is_a_logs() {
     let key = |algorithm| SigningKey::generate(algorithm);
     let refused = LogSigner::new(NAME, key(SigningAlgorithm::Es256)).unwrap_err();
     assert_eq!(refused, CheckpointRefusal::KeyUnacceptable);

@@ -69,7 +69,7 @@ const ROOTS: [&str; 8] = [
 ];
 
 #[test]
-fn c13_the_roots_are_those_of_the_reference_implementation() {
+fn the_roots_are_those_of_the_reference_implementation() {
     let mut frontier = Frontier::new();
     let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     assert_eq!(frontier.root().to_string(), nothing);
@@ -80,7 +80,7 @@ fn c13_the_roots_are_those_of_the_reference_implementation() {
 }
 
 #[test]
-fn c13_the_proofs_are_those_of_the_reference_implementation() {
+fn the_proofs_are_those_of_the_reference_implementation() {
     let leaves = ENTRIES.map(leaf_hash);
     let text = |path: &[Digest32]| path.iter().map(ToString::to_string).collect::<Vec<_>>();
     let first = inclusion(&leaves, 0);
@@ -105,7 +105,7 @@ fn c13_the_proofs_are_those_of_the_reference_implementation() {
 }
 
 #[test]
-fn c13_every_leaf_and_every_older_tree_of_a_small_tree_is_proven() {
+fn every_leaf_and_every_older_tree_of_a_small_tree_is_proven() {
     for size in 0..=40 {
         let leaves = leaves(size as u64);
         assert_eq!(frontier(&leaves).root(), root(&leaves));
@@ -121,7 +121,7 @@ fn c13_every_leaf_and_every_older_tree_of_a_small_tree_is_proven() {
 }
 
 #[test]
-fn c13_a_frontier_is_stored_and_goes_on_where_it_was() {
+fn a_frontier_is_stored_and_goes_on_where_it_was() {
     for size in 0..70 {
         let leaves = leaves(size + 3);
         let (before, after) = leaves.split_at(usize::try_from(size).unwrap());
@@ -143,7 +143,7 @@ fn c13_a_frontier_is_stored_and_goes_on_where_it_was() {
 }
 
 #[test]
-fn c13_there_is_no_proof_beyond_the_end_and_a_missing_leaf_is_told() {
+fn there_is_no_proof_beyond_the_end_and_a_missing_leaf_is_told() {
     let leaf = |_| Ok::<_, Infallible>(sha256(&[]));
     assert_eq!(
         InclusionProof::build(3, 3, leaf),
@@ -175,7 +175,7 @@ fn c13_there_is_no_proof_beyond_the_end_and_a_missing_leaf_is_told() {
 }
 
 #[test]
-fn c13_a_leaf_is_never_taken_for_a_node() {
+fn a_leaf_is_never_taken_for_a_node() {
     let leaves = leaves(2);
     let octets = [leaves[0].as_bytes().as_slice(), leaves[1].as_bytes()].concat();
     let forged = InclusionProof {
@@ -193,7 +193,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn c13_a_tampered_inclusion_proof_is_refused(
+    fn a_tampered_inclusion_proof_is_refused(
         size in 1_usize..300,
         index in any::<prop::sample::Index>(),
         place in any::<prop::sample::Index>(),
@@ -225,7 +225,7 @@ proptest! {
     }
 
     #[test]
-    fn c13_a_rewritten_history_has_no_consistency_proof(
+    fn a_rewritten_history_has_no_consistency_proof(
         new in 1_usize..300,
         old in any::<prop::sample::Index>(),
         changed in any::<prop::sample::Index>(),

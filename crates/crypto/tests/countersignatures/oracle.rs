@@ -58,7 +58,7 @@ fn verify(vector: &Value, part: &Value) -> Result<VerifiedPasskey, PasskeyRefusa
 }
 
 #[test]
-fn c17_the_golden_bundle_of_another_implementation_verifies() {
+fn the_golden_bundle_of_another_implementation_verifies() {
     let Some(vector) = vector() else { return };
     let bundle = &vector["bundle"];
     let change = digest("dual-approval/change/v1\0", &bundle["envelope"]).to_string();
@@ -75,7 +75,7 @@ fn c17_the_golden_bundle_of_another_implementation_verifies() {
 }
 
 #[test]
-fn c17_every_tampered_statement_changes_the_challenge() {
+fn every_tampered_statement_changes_the_challenge() {
     let Some(vector) = vector() else { return };
     let approval = &vector["bundle"]["approvals"][0];
     for (member, value) in [
@@ -97,7 +97,7 @@ fn c17_every_tampered_statement_changes_the_challenge() {
 }
 
 #[test]
-fn c17_the_makers_signature_is_no_approval() {
+fn the_makers_signature_is_no_approval() {
     let Some(vector) = vector() else { return };
     let bundle = &vector["bundle"];
     let mut tampered = bundle["approvals"][0].clone();

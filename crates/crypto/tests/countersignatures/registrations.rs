@@ -273,7 +273,7 @@ fn l7_a_key_has_exactly_the_members_of_its_type() {
 }
 
 #[test]
-fn k_a_key_that_proves_nothing_is_not_enrolled() {
+fn a_key_that_proves_nothing_is_not_enrolled() {
     let ed25519 =
         |point: &[u8]| int_map(&[(1, int(1)), (3, int(-8)), (-1, int(6)), (-2, bytes(point))]);
     let rsa = |n: &[u8], e: &[u8]| {

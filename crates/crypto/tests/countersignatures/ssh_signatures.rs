@@ -49,7 +49,7 @@ fn parts(key: &SshKey) -> Parts {
 }
 
 #[test]
-fn c12_every_accepted_type_of_key_signs_through_an_agent() {
+fn every_accepted_type_of_key_signs_through_an_agent() {
     for name in TYPES {
         let key = SshKey::new(name);
         let text = request()
@@ -68,7 +68,7 @@ fn c12_every_accepted_type_of_key_signs_through_an_agent() {
 }
 
 #[test]
-fn c12_a_signature_counts_for_its_key_its_purpose_and_its_message() {
+fn a_signature_counts_for_its_key_its_purpose_and_its_message() {
     for name in TYPES {
         let (key, other) = (SshKey::new(name), SshKey::new(name));
         let octets = parts(&key).octets();
@@ -111,7 +111,7 @@ fn c12_a_signature_counts_for_its_key_its_purpose_and_its_message() {
 }
 
 #[test]
-fn c12_every_octet_counts() {
+fn every_octet_counts() {
     for name in TYPES {
         let key = SshKey::new(name);
         let (octets, person_key) = (parts(&key).octets(), key.person_key());
@@ -131,7 +131,7 @@ fn c12_every_octet_counts() {
 }
 
 #[test]
-fn c12_a_security_key_must_be_touched_and_verify_the_person_where_asked() {
+fn a_security_key_must_be_touched_and_verify_the_person_where_asked() {
     for name in [SK_ED25519, SK_ECDSA] {
         let judge = |flags, verification| {
             let key = SshKey {
@@ -162,7 +162,7 @@ fn c12_a_security_key_must_be_touched_and_verify_the_person_where_asked() {
 }
 
 #[test]
-fn c12_a_security_key_for_another_application_signs_something_else() {
+fn a_security_key_for_another_application_signs_something_else() {
     let key = SshKey::new(SK_ED25519);
     let other = SshKey {
         application: Some("ssh:other"),
@@ -182,7 +182,7 @@ fn c12_a_security_key_for_another_application_signs_something_else() {
 }
 
 #[test]
-fn c12_sha_1_and_algorithms_of_other_keys_are_refused() {
+fn sha_1_and_algorithms_of_other_keys_are_refused() {
     let rsa = SshKey::new("ssh-rsa");
     let ed25519 = SshKey::new("ssh-ed25519");
     for (key, name) in [
@@ -216,7 +216,7 @@ fn c12_sha_1_and_algorithms_of_other_keys_are_refused() {
 }
 
 #[test]
-fn c12_an_sshsig_has_one_form() {
+fn an_sshsig_has_one_form() {
     let key = SshKey::new("ecdsa-sha2-nistp256");
     let good = parts(&key);
     let (r, s) = ([0x7f; 32], [0x01; 32]);
@@ -295,7 +295,7 @@ fn c12_an_sshsig_has_one_form() {
 }
 
 #[test]
-fn c12_a_foreign_signature_is_not_put_together() {
+fn a_foreign_signature_is_not_put_together() {
     let (key, other) = (SshKey::new(SK_ED25519), SshKey::new(SK_ED25519));
     let signature = other.sign(request().to_be_signed());
     let refusal = request()
@@ -310,7 +310,7 @@ fn c12_a_foreign_signature_is_not_put_together() {
 }
 
 #[test]
-fn c12_a_persons_key_is_read_and_stored_in_one_form() {
+fn a_persons_key_is_read_and_stored_in_one_form() {
     let kinds = [
         PersonKeyKind::Ed25519,
         PersonKeyKind::EcdsaP256,
