@@ -17,7 +17,7 @@ pub use eligibility::{
 pub use need::{MAX_QUORUM, MalformedNeed, Need, Place, Progress};
 pub use requesting::{NotEntitled, Permission, may_request, permission};
 pub use signature::{
-    MalformedOctets, Octets, Signature, SignatureRefusal, SignedStatement, Verifier,
+    MalformedOctets, Octets, SSH_NAMESPACE, Signature, SignatureRefusal, SignedStatement, Verifier,
 };
 pub use statement::{
     Decision, Intent, LogHead, MalformedNonce, MalformedStatement, Nonce, STATEMENT_TTL, Signer,
