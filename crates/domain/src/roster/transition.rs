@@ -182,7 +182,7 @@ impl Roster {
         state.check().map_err(RosterRefusal::Recovery)?;
         let before = self.recovery();
         match (kind, before) {
-            (ChangeKind::OrganizationFound, None) | (ChangeKind::RecoveryChange, None) => {}
+            (ChangeKind::OrganizationFound | ChangeKind::RecoveryChange, None) => {}
             (ChangeKind::RecoveryChange, Some(recovery)) => differs(&recovery.state, &state)?,
             (ChangeKind::OrganizationFound, Some(_)) => return Err(RosterRefusal::AlreadyExists),
             _ => return Err(RosterRefusal::NotOfThisKind(kind)),

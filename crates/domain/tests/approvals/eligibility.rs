@@ -420,6 +420,8 @@ fn e10_a_signature_counts_for_its_change_its_role_and_its_decision() {
     ));
 }
 
+type Tamper = fn(&mut Statement);
+
 #[test]
 fn e10_each_part_of_the_statement_is_covered_by_the_signature() {
     let mut world = World::new(1);
@@ -427,17 +429,17 @@ fn e10_each_part_of_the_statement_is_covered_by_the_signature() {
     let change = world.entry(number).request.change.clone();
     let signed = world.sign(bo(), &change, SignerRole::Checker, Decision::Reject);
     let good = signed.statement();
-    let tampered: [(&str, fn(&mut Statement)); 5] = [
+    let tampered: [(&str, Tamper); 5] = [
         ("decision", |s| s.decision = Decision::Approve),
         ("role", |s| s.role = SignerRole::Maker),
         ("request", |s| {
-            s.request = crate::ids::ChangeRequestId::from_random([8; 16])
+            s.request = crate::ids::ChangeRequestId::from_random([8; 16]);
         }),
         ("change", |s| {
-            s.change = countersign_crypto::sha256(&[b"other"])
+            s.change = countersign_crypto::sha256(&[b"other"]);
         }),
         ("nonce", |s| {
-            s.nonce = crate::approval::Nonce::from_random([8; 32])
+            s.nonce = crate::approval::Nonce::from_random([8; 32]);
         }),
     ];
     for (what, tamper) in tampered {
