@@ -9,7 +9,7 @@ mod signature;
 mod statement;
 
 pub use containment::{Containment, Containments, DAILY_LIMIT, DAY, suspended};
-pub use decision::{Tally, Verdict, Voided, Vote, tally};
+pub use decision::{NoVerdict, Tally, Verdict, Voided, Vote, tally};
 pub use eligibility::{
     Candidate, Case, INDEPENDENCE, Ineligible, MAX_SESSION_AGE, Session, may_check, may_decide,
     may_veto,

@@ -584,3 +584,40 @@ fn c10_23_a_signature_that_comes_after_its_deadline_is_refused() {
         "it would live too long"
     );
 }
+
+/// Each reason has a code of its own that never changes, and a sentence.
+#[test]
+fn c6_each_reason_has_its_code_and_a_sentence() {
+    let at = START;
+    let reasons = [
+        (Ineligible::AccountInactive, "account_inactive"),
+        (Ineligible::AnotherOrganization, "another_organization"),
+        (Ineligible::RoleMissing(Role::Admin), "role_missing"),
+        (Ineligible::Maker, "own_request"),
+        (Ineligible::Contributor, "contributor"),
+        (Ineligible::HumanRequired, "human_approval_required"),
+        (Ineligible::SessionStale, "session_stale"),
+        (Ineligible::Subject, "subject_of_the_change"),
+        (Ineligible::RoleUnseasoned(at), "role_unseasoned"),
+        (
+            Ineligible::AuthenticatorUnseasoned(at),
+            "authenticator_unseasoned",
+        ),
+        (Ineligible::Dependent, "not_independent"),
+        (Ineligible::AuthenticatorUnknown, "authenticator_unknown"),
+        (Ineligible::AuthenticatorRevoked, "authenticator_revoked"),
+        (
+            Ineligible::AuthenticatorNotAllowed,
+            "authenticator_not_allowed",
+        ),
+        (
+            Ineligible::AlreadyDecided(Verdict::Approve),
+            "already_decided",
+        ),
+        (Ineligible::StatementMismatch, "statement_mismatch"),
+    ];
+    for (reason, code) in reasons {
+        assert_eq!(reason.code(), code);
+        assert!(reason.to_string().ends_with('.'), "{reason}");
+    }
+}
