@@ -106,7 +106,7 @@ fn production_files(root: &Path) -> Result<Vec<PathBuf>, String> {
     let mut files = Vec::new();
     let mut folders = Vec::new();
     for entry in list(&root.join("crates"))? {
-        let is_for_tests = ["testkit", "bench"]
+        let is_for_tests = ["testkit", "bench", "model"]
             .iter()
             .any(|name| entry.ends_with(name));
         if !is_for_tests {

@@ -9,7 +9,7 @@ use crate::change::{Change, Maker, Matter};
 use crate::guard::{Guard, kept};
 use crate::ids::{PersonId, UserId};
 use crate::roster::{
-    Authenticator, AuthenticatorKey, CredentialId, How, Origin, Role, Roster, Rule, User,
+    Authenticator, AuthenticatorKey, CredentialId, How, Origin, Role, Roster, Rule, RuleName, User,
 };
 use crate::time::UnixTime;
 
@@ -127,7 +127,7 @@ impl<'a> Case<'a> {
             approver: envelope
                 .kind
                 .rule()
-                .map_or(Role::PolicyApprover, |rule| rule.approver()),
+                .map_or(Role::PolicyApprover, RuleName::approver),
             maker: &envelope.requester,
             contributors: &envelope.contributors,
             subject: matter.subject(roster),

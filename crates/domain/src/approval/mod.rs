@@ -9,7 +9,7 @@ mod signature;
 mod statement;
 
 pub use containment::{Containment, Containments, DAILY_LIMIT, DAY, suspended};
-pub use decision::{Tally, Verdict, Voided, Vote, tally};
+pub use decision::{NoVerdict, Tally, Verdict, Voided, Vote, tally};
 pub use eligibility::{
     Candidate, Case, INDEPENDENCE, Ineligible, MAX_SESSION_AGE, Session, may_check, may_decide,
     may_veto,
@@ -17,7 +17,7 @@ pub use eligibility::{
 pub use need::{MAX_QUORUM, MalformedNeed, Need, Place, Progress};
 pub use requesting::{NotEntitled, Permission, may_request, permission};
 pub use signature::{
-    MalformedOctets, Octets, Signature, SignatureRefusal, SignedStatement, Verifier,
+    MalformedOctets, Octets, SSH_NAMESPACE, Signature, SignatureRefusal, SignedStatement, Verifier,
 };
 pub use statement::{
     Decision, Intent, LogHead, MalformedNonce, MalformedStatement, Nonce, STATEMENT_TTL, Signer,

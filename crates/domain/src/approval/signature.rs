@@ -1,5 +1,8 @@
 //! A signature under a statement, and the value that only its verification makes.
 
+use countersign_crypto::ssh::{
+    PersonKey, SshSignatureRefusal, UnverifiedSshSignature, UserVerification,
+};
 use countersign_crypto::webauthn::{
     AssertionResponse, PasskeyPublicKey, PasskeyRefusal, RegisteredKey, RelyingParty,
     verify_assertion,
@@ -10,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::statement::{STATEMENT_TTL, Signer, SignerRole, Statement};
 use crate::roster::{AuthenticatorKey, CredentialId, Roster};
 use crate::time::UnixTime;
+
+/// What an SSH signature under a statement is for, so that it serves nothing else.
+pub const SSH_NAMESPACE: &str = "countersign-statement";
 
 /// Octets, written as base64url.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,8 +109,8 @@ pub enum SignatureRefusal {
     #[error("the key of the authenticator cannot be read")]
     KeyUnreadable,
     /// The check of the SSH signature refuses it.
-    #[error("the signature does not verify with the person key")]
-    PersonKey,
+    #[error("{0}")]
+    PersonKey(SshSignatureRefusal),
     /// The signer's kind and the statement's role do not fit.
     #[error("a holder of a recovery key signs as such, and a user does not")]
     RoleMismatch,
@@ -129,7 +135,7 @@ impl SignatureRefusal {
             Self::KindMismatch => "signature_kind_mismatch",
             Self::Late => "statement_expired",
             Self::Passkey(refusal) => refusal.code(),
-            Self::PersonKey => "person_key_signature_invalid",
+            Self::PersonKey(refusal) => refusal.code(),
             Self::RoleMismatch => "signer_role_mismatch",
             Self::StatementMalformed => "statement_malformed",
             Self::TenantMismatch => "statement_of_another_organization",
@@ -156,8 +162,15 @@ pub struct SignedStatement {
     statement: Statement,
     signature: Signature,
     at: UnixTime,
+    ceremony: Ceremony,
+}
+
+/// What the authenticator said of itself and the person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ceremony {
     sign_count: u32,
     is_backed_up: bool,
+    is_user_verified: bool,
 }
 
 impl SignedStatement {
@@ -182,13 +195,20 @@ impl SignedStatement {
     /// The passkey's counter, to be stored; 0 where there is none.
     #[must_use]
     pub const fn sign_count(&self) -> u32 {
-        self.sign_count
+        self.ceremony.sign_count
     }
 
     /// Whether the passkey is copied to other devices (BS); never for a person key.
     #[must_use]
     pub const fn is_backed_up(&self) -> bool {
-        self.is_backed_up
+        self.ceremony.is_backed_up
+    }
+
+    /// Whether the authenticator asked the person for a PIN, a fingerprint or a face: always for a passkey, for a person
+    /// key only where it lies in a security key that did.
+    #[must_use]
+    pub const fn is_user_verified(&self) -> bool {
+        self.ceremony.is_user_verified
     }
 }
 
@@ -220,13 +240,12 @@ impl Statement {
             .challenge()
             .map_err(|_| SignatureRefusal::StatementMalformed)?;
         let key = self.key(against)?;
-        let (sign_count, is_backed_up) = check(&signature, &key, challenge, against)?;
+        let ceremony = check(&signature, &key, challenge, against)?;
         Ok(SignedStatement {
             statement: self,
             signature,
             at: against.at,
-            sign_count,
-            is_backed_up,
+            ceremony,
         })
     }
 
@@ -246,9 +265,10 @@ impl Statement {
             (Signer::Holder(id), SignerRole::Recovery) => {
                 let recovery = against.roster.recovery();
                 let holder = recovery.and_then(|recovery| recovery.state.holder(id));
-                let public_key = holder.map(|holder| holder.public_key.clone());
-                public_key
-                    .map(|public_key| AuthenticatorKey::PersonKey { public_key })
+                let key = holder.map(|holder| AuthenticatorKey::PersonKey {
+                    public_key: holder.public_key.clone(),
+                });
+                key.filter(|key| key.is_named(&self.credential))
                     .ok_or(SignatureRefusal::CredentialUnknown)
             }
             _ => Err(SignatureRefusal::RoleMismatch),
@@ -256,13 +276,13 @@ impl Statement {
     }
 }
 
-/// The counter, and whether the key is copied to other devices, if the signature is good.
+/// What the authenticator said, if the signature is good.
 fn check(
     signature: &Signature,
     key: &AuthenticatorKey,
     challenge: Digest32,
     against: Verifier<'_>,
-) -> Result<(u32, bool), SignatureRefusal> {
+) -> Result<Ceremony, SignatureRefusal> {
     match (signature, key) {
         (
             Signature::Passkey {
@@ -293,7 +313,28 @@ fn check(
             if verified.flags().is_backup_eligible() != *backup_eligible {
                 return Err(SignatureRefusal::BackupEligibilityChanged);
             }
-            Ok((verified.sign_count(), verified.flags().is_backed_up()))
+            Ok(Ceremony {
+                sign_count: verified.sign_count(),
+                is_backed_up: verified.flags().is_backed_up(),
+                is_user_verified: true,
+            })
+        }
+        (Signature::PersonKey { signature, .. }, AuthenticatorKey::PersonKey { public_key }) => {
+            let key: PersonKey = public_key
+                .parse()
+                .map_err(|_| SignatureRefusal::KeyUnreadable)?;
+            let message = challenge.to_string();
+            let verified = UnverifiedSshSignature::parse(signature.as_bytes())
+                .and_then(|signature| {
+                    let any = UserVerification::NotRequired;
+                    signature.verify(&key, SSH_NAMESPACE, message.as_bytes(), any)
+                })
+                .map_err(SignatureRefusal::PersonKey)?;
+            Ok(Ceremony {
+                sign_count: 0,
+                is_backed_up: false,
+                is_user_verified: verified.is_user_verified(),
+            })
         }
         _ => Err(SignatureRefusal::KindMismatch),
     }

@@ -1,7 +1,7 @@
 //! The guards of `apply` (`approvals.md` C7), in its order: the one way to an [`AuthorizedChange`].
 
 use super::{
-    Base, CancelCause, Change, ChangeClass, ChangeKind, ChangeRequest, ChangeState, Matter,
+    Base, CancelCause, Change, ChangeClass, ChangeKind, ChangeRequest, ChangeState, Maker, Matter,
     PolicySnapshot, terms,
 };
 use crate::approval::{
@@ -225,9 +225,13 @@ fn maker_stands(
     let matter = Matter::from(envelope);
     may_request(roster, &matter, situation.containments, now)
         .map_err(|refusal| Unauthorized::MakerLostAuthority(refusal.code()))?;
-    let Some(user) = envelope.requester.user() else {
-        let lost = Unauthorized::MakerLostAuthority("token_not_valid");
-        return situation.token_stands.then_some(()).ok_or(lost);
+    let user = match &envelope.requester {
+        Maker::User { id } => *id,
+        Maker::ApiToken { .. } if !situation.token_stands => {
+            return Err(Unauthorized::MakerLostAuthority("token_not_valid"));
+        }
+        // A holder of a recovery key signs by agreeing.
+        Maker::ApiToken { .. } | Maker::Operator | Maker::RecoveryHolder { .. } => return Ok(()),
     };
     let is_containment = envelope.kind.class() == ChangeClass::Containment;
     if needed.quorum() == 0 && !(is_containment && roster.enforced().is_some()) {

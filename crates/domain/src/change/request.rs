@@ -35,7 +35,7 @@ pub struct ChangeRequest {
 #[derive(Debug)]
 pub enum Settled {
     /// It is to be applied.
-    Apply(AuthorizedChange),
+    Apply(Box<AuthorizedChange>),
     /// It has another state now, for this reason.
     Moved(ChangeState, Unauthorized),
     /// It stays as it is, for this reason.
@@ -60,7 +60,7 @@ pub fn submit(
 #[must_use]
 pub fn settle(request: &ChangeRequest, situation: &Situation<'_>, now: UnixTime) -> Settled {
     match authorize(request, situation, now) {
-        Ok(authorized) => Settled::Apply(authorized),
+        Ok(authorized) => Settled::Apply(Box::new(authorized)),
         Err(refusal) => match refusal.leads_to(request, now) {
             Some(state) => Settled::Moved(state, refusal),
             None => Settled::Stays(refusal),

@@ -87,6 +87,8 @@ impl Matter<'_> {
             ChangeKind::AuthenticatorEnroll => {
                 subject().is_none_or(|user| user.state.is_approver())
             }
+            // Whoever thinks their key is stolen ends it at once; the floor still holds.
+            ChangeKind::AuthenticatorRevoke if self.subject(roster) == self.maker.user() => false,
             ChangeKind::AuthenticatorReset
             | ChangeKind::AuthenticatorRevoke
             | ChangeKind::UserRemove => subject().is_none_or(|user| user.state.is_governed()),

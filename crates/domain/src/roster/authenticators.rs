@@ -1,6 +1,8 @@
 //! Authenticators: the keys with which users sign statements.
 
-use countersign_crypto::Algorithm;
+use countersign_crypto::ssh::PersonKey;
+use countersign_crypto::webauthn::PasskeyPublicKey;
+use countersign_crypto::{Algorithm, PublicKey};
 use serde::{Deserialize, Serialize};
 
 use super::{CredentialId, Origin};
@@ -47,6 +49,25 @@ impl AuthenticatorKey {
     pub fn public_key(&self) -> &str {
         match self {
             Self::Passkey { public_key, .. } | Self::PersonKey { public_key } => public_key,
+        }
+    }
+
+    /// Whether it is a key that signs, written in its one form, and `credential` is its name.
+    #[must_use]
+    pub fn is_named(&self, credential: &CredentialId) -> bool {
+        match self {
+            Self::Passkey {
+                algorithm,
+                public_key,
+                ..
+            } => PublicKey::from_pem(public_key).is_ok_and(|key| {
+                !credential.is_fingerprint()
+                    && key.to_pem() == *public_key
+                    && PasskeyPublicKey::from_spki(*algorithm, key.spki_der()).is_ok()
+            }),
+            Self::PersonKey { public_key } => public_key.parse().is_ok_and(|key: PersonKey| {
+                key.to_string() == *public_key && key.fingerprint() == credential.as_str()
+            }),
         }
     }
 

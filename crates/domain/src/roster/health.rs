@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{AuthenticatorKey, Group, PolicyState, Role, Roster, RosterItem, RuleName, UserStatus};
-use crate::approval::{Candidate, Case, may_check};
+use super::{
+    AuthenticatorKey, Group, MAX_SEASONING, PolicyState, Role, Roster, RosterItem, RuleName,
+    UserStatus,
+};
+use crate::approval::{Candidate, Case, INDEPENDENCE, may_check};
 use crate::change::Maker;
 use crate::ids::{PersonId, UserId};
 use crate::time::UnixTime;
@@ -82,6 +85,16 @@ pub fn checkers(
     rule: RuleName,
     now: UnixTime,
 ) -> Vec<(UserId, BTreeSet<Group>)> {
+    checkers_at(roster, (maker, rule), now, now)
+}
+
+/// As [`checkers`], for a decision that those who are active now take at another moment.
+fn checkers_at(
+    roster: &Roster,
+    (maker, rule): (UserId, RuleName),
+    at: UnixTime,
+    now: UnixTime,
+) -> Vec<(UserId, BTreeSet<Group>)> {
     let Some(policy) = roster.enforced().map(|policy| &policy.state) else {
         return Vec::new();
     };
@@ -97,7 +110,7 @@ pub fn checkers(
         let candidate = Candidate {
             user,
             credential: None,
-            at: now,
+            at,
         };
         may_check(&case, candidate, now).is_ok()
     };
@@ -111,6 +124,10 @@ pub fn checkers(
 /// Everybody whose requests cannot be approved at `now`; nobody while dual approval is off.
 #[must_use]
 pub fn blocked(roster: &Roster, now: UnixTime) -> BTreeSet<Blocked> {
+    blocked_at(roster, now, now)
+}
+
+fn blocked_at(roster: &Roster, at: UnixTime, now: UnixTime) -> BTreeSet<Blocked> {
     let Some(policy) = roster.enforced().map(|policy| &policy.state) else {
         return BTreeSet::new();
     };
@@ -125,7 +142,7 @@ pub fn blocked(roster: &Roster, now: UnixTime) -> BTreeSet<Blocked> {
     for user in admins.map(|user| user.id) {
         for rule in RuleName::ALL {
             let need = &policy.rules.rule(rule).all_of;
-            let able = checkers(roster, user, rule, now);
+            let able = checkers_at(roster, (user, rule), at, now);
             if !need
                 .progress(able.iter().map(|(_, groups)| groups))
                 .is_met()
@@ -137,22 +154,26 @@ pub fn blocked(roster: &Roster, now: UnixTime) -> BTreeSet<Blocked> {
     blocked
 }
 
-/// The floor (I6): a change blocks nobody who is not blocked already. Checkers who are not seasoned do not hold it up
-/// (C10 no. 18).
+/// The floor (I6): a change blocks nobody who is not blocked already, neither as things are, where only seasoned checkers
+/// count (C10 no. 18), nor once everybody is seasoned and independent.
 ///
 /// # Errors
 /// [`FloorBroken`] names who would be blocked.
 pub fn lockout_floor(before: &Roster, after: &Roster, now: UnixTime) -> Result<(), FloorBroken> {
-    let after = blocked(after, now);
-    if after.is_empty() {
-        return Ok(());
+    for at in [now, now.plus(MAX_SEASONING + INDEPENDENCE)] {
+        let after = blocked_at(after, at, now);
+        if after.is_empty() {
+            continue;
+        }
+        let blocked: Vec<_> = after
+            .difference(&blocked_at(before, at, now))
+            .copied()
+            .collect();
+        if !blocked.is_empty() {
+            return Err(FloorBroken { blocked });
+        }
     }
-    let blocked: Vec<_> = after.difference(&blocked(before, now)).copied().collect();
-    if blocked.is_empty() {
-        Ok(())
-    } else {
-        Err(FloorBroken { blocked })
-    }
+    Ok(())
 }
 
 /// How safely the organization can go on deciding at `now`.

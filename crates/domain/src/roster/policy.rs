@@ -345,7 +345,7 @@ mod tests {
         let lower: [(&str, Edit); 9] = [
             ("off", |p| p.enabled = false),
             ("quorum", |p| {
-                p.rules.policy = Rule::standard(Role::PolicyApprover, 1)
+                p.rules.policy = Rule::standard(Role::PolicyApprover, 1);
             }),
             ("seasoning", |p| p.rules.roster.seasoning -= 1),
             ("timelock", |p| p.rules.policy.timelock -= 1),
@@ -373,7 +373,7 @@ mod tests {
         let raise: [(&str, Edit); 4] = [
             ("the same", |_| {}),
             ("quorum", |p| {
-                p.rules.policy.all_of = Need::of(Group::Approvers(Role::PolicyApprover), 3)
+                p.rules.policy.all_of = Need::of(Group::Approvers(Role::PolicyApprover), 3);
             }),
             ("hardware", |p| p.hardware_bound_only = true),
             ("ttl", |p| p.rules.roster.ttl += 1),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use countersign_crypto::ssh::PersonKey;
 use serde::{Deserialize, Serialize};
 
 use super::Origin;
@@ -44,6 +45,9 @@ pub enum RecoveryRefusal {
     /// A holder or a key is listed twice.
     #[error("Each holder and each recovery key is listed once.")]
     Duplicate,
+    /// A key cannot be read, or is not in its one form.
+    #[error("public_key must be an SSH public key in one line, without a comment")]
+    Key,
     /// More must agree than there are, or none.
     #[error("threshold must be between 1 and the number of holders, of whom there are at most 20")]
     Threshold,
@@ -58,6 +62,7 @@ impl RecoveryRefusal {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Duplicate => "recovery_holder_duplicate",
+            Self::Key => "recovery_key_unusable",
             Self::Threshold => "recovery_threshold_out_of_range",
             Self::Timelock => "recovery_timelock_out_of_range",
         }
@@ -71,6 +76,13 @@ impl RecoveryState {
         let keys: BTreeSet<_> = self.holders.iter().map(|one| &one.public_key).collect();
         if ids.len() != self.holders.len() || keys.len() != self.holders.len() {
             return Err(RecoveryRefusal::Duplicate);
+        }
+        let is_key = |text: &String| {
+            let key = text.parse::<PersonKey>();
+            key.is_ok_and(|key| key.to_string() == *text)
+        };
+        if !keys.into_iter().all(is_key) {
+            return Err(RecoveryRefusal::Key);
         }
         let holders = u32::try_from(ids.len()).unwrap_or(u32::MAX);
         if holders > 20 || self.threshold == 0 || self.threshold > holders {

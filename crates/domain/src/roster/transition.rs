@@ -23,6 +23,9 @@ pub enum RosterRefusal {
     /// The founding ceremony is over.
     #[error("The organization has been founded; from now on every change is a change request.")]
     Founded,
+    /// The key does not sign, is not in its one form, or the name is not its own.
+    #[error("The key of the authenticator cannot be used, or the credential id is not its name.")]
+    KeyUnusable,
     /// The state is not one of its kind.
     #[error("The state has members too many or too few, or values out of range.")]
     Malformed,
@@ -61,6 +64,7 @@ impl RosterRefusal {
             Self::AuthenticatorShared => "authenticator_shared",
             Self::Final => "final",
             Self::Founded => "organization_founded",
+            Self::KeyUnusable => "authenticator_key_unusable",
             Self::Malformed => "state_malformed",
             Self::Missing => "target_missing",
             Self::NotOfThisKind(_) => "not_of_this_kind",
@@ -178,7 +182,7 @@ impl Roster {
         state.check().map_err(RosterRefusal::Recovery)?;
         let before = self.recovery();
         match (kind, before) {
-            (ChangeKind::OrganizationFound, None) | (ChangeKind::RecoveryChange, None) => {}
+            (ChangeKind::OrganizationFound | ChangeKind::RecoveryChange, None) => {}
             (ChangeKind::RecoveryChange, Some(recovery)) => differs(&recovery.state, &state)?,
             (ChangeKind::OrganizationFound, Some(_)) => return Err(RosterRefusal::AlreadyExists),
             _ => return Err(RosterRefusal::NotOfThisKind(kind)),
@@ -284,6 +288,9 @@ fn check_authenticator(
             | ChangeKind::RecoveryEnroll
     );
     match before {
+        None if is_enrolment && !after.key.is_named(&after.credential_id) => {
+            Err(RosterRefusal::KeyUnusable)
+        }
         None if is_enrolment && after.is_active() => Ok(()),
         None if kind == ChangeKind::AuthenticatorRevoke => Err(RosterRefusal::Missing),
         None => Err(RosterRefusal::NotOfThisKind(kind)),

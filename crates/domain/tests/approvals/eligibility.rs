@@ -1,12 +1,14 @@
 //! C6: who may decide, E1 to E10, through the decision itself.
 
+use countersign_crypto::ssh::{PersonKey, SshSignatureRequest};
+use countersign_crypto::{SigningAlgorithm, SigningKey};
 use serde_json::json;
 
 use super::passkey::Passkey;
 use super::world::*;
 use crate::approval::{
-    Decision, INDEPENDENCE, Ineligible, MAX_SESSION_AGE, Session, Signature, SignatureRefusal,
-    Signer, SignerRole, Statement, Verdict,
+    Decision, INDEPENDENCE, Ineligible, MAX_SESSION_AGE, SSH_NAMESPACE, Session, Signature,
+    SignatureRefusal, Signer, SignerRole, Statement, Verdict,
 };
 use crate::change::{ChangeKind, DecisionRefused, Maker, Proposal, Unauthorized};
 use crate::ids::{ApiTokenId, TenantId, UserId};
@@ -418,6 +420,8 @@ fn e10_a_signature_counts_for_its_change_its_role_and_its_decision() {
     ));
 }
 
+type Tamper = fn(&mut Statement);
+
 #[test]
 fn e10_each_part_of_the_statement_is_covered_by_the_signature() {
     let mut world = World::new(1);
@@ -425,17 +429,17 @@ fn e10_each_part_of_the_statement_is_covered_by_the_signature() {
     let change = world.entry(number).request.change.clone();
     let signed = world.sign(bo(), &change, SignerRole::Checker, Decision::Reject);
     let good = signed.statement();
-    let tampered: [(&str, fn(&mut Statement)); 5] = [
+    let tampered: [(&str, Tamper); 5] = [
         ("decision", |s| s.decision = Decision::Approve),
         ("role", |s| s.role = SignerRole::Maker),
         ("request", |s| {
-            s.request = crate::ids::ChangeRequestId::from_random([8; 16])
+            s.request = crate::ids::ChangeRequestId::from_random([8; 16]);
         }),
         ("change", |s| {
-            s.change = countersign_crypto::sha256(&[b"other"])
+            s.change = countersign_crypto::sha256(&[b"other"]);
         }),
         ("nonce", |s| {
-            s.nonce = crate::approval::Nonce::from_random([8; 32])
+            s.nonce = crate::approval::Nonce::from_random([8; 32]);
         }),
     ];
     for (what, tamper) in tampered {
@@ -485,6 +489,74 @@ fn e10_a_flipped_bit_another_kind_and_another_passkey_are_refused() {
     assert!(verify(signed.signature().clone()).is_ok());
 }
 
+/// A person key signs the same statement, where the policy says that it counts.
+#[test]
+fn c12_a_person_key_decides_where_the_policy_allows_it() {
+    for (allowed, expected) in [
+        (true, Ok("applied")),
+        (false, Err("authenticator_not_allowed")),
+    ] {
+        let mut policy = PolicyState::standard(true, 1);
+        policy.person_keys_allowed = allowed;
+        let mut world = World::founded(&members(), &policy);
+        let key = SigningKey::generate(SigningAlgorithm::EdDsa);
+        let public = PersonKey::from_ed25519(key.public_key()).unwrap();
+        let credential: crate::roster::CredentialId = public.fingerprint().parse().unwrap();
+        let of = |public_key: String| {
+            AuthenticatorState::new(
+                credential.clone(),
+                AuthenticatorKey::PersonKey { public_key },
+                bo(),
+                world.now,
+            )
+        };
+        let (state, commented) = (of(public.to_string()), of(format!("{public} bo@home")));
+        let (kind, target) = (ChangeKind::AuthenticatorEnroll, format!("au-{credential}"));
+        let twin = world.submit(
+            &by(bo()),
+            kind,
+            &target,
+            serde_json::to_value(commented).unwrap(),
+        );
+        assert_eq!(
+            twin,
+            Err(Unauthorized::AfterRefused("authenticator_key_unusable"))
+        );
+        let state = serde_json::to_value(state).unwrap();
+        let enrolment = world.submit(&by(bo()), kind, &target, state).unwrap();
+        world.approve(cy(), enrolment).unwrap();
+        world.pass(2 * DAY);
+        let number = world.edit(ana(), "two").unwrap();
+        let intent = crate::approval::Intent {
+            signer: Signer::User(bo()),
+            credential: credential.clone(),
+            role: SignerRole::Checker,
+            decision: Decision::Approve,
+        };
+        let nonce = crate::approval::Nonce::from_random([3; 32]);
+        let change = &world.entry(number).request.change;
+        let statement = Statement::new(change, intent, nonce, None, world.now);
+        let challenge = statement.challenge().unwrap().to_string();
+        let sign = |namespace| {
+            let request = SshSignatureRequest::new(namespace, challenge.as_bytes()).unwrap();
+            let (credential_id, signature) = (credential.clone(), request.sign(&key).unwrap());
+            Signature::PersonKey {
+                credential_id,
+                signature,
+            }
+        };
+        let for_a_file = statement.clone().verify(sign("file"), world.verifier());
+        assert!(matches!(for_a_file, Err(SignatureRefusal::PersonKey(_))));
+        let signed = statement
+            .verify(sign(SSH_NAMESPACE), world.verifier())
+            .unwrap();
+        assert!(!signed.is_user_verified() && !signed.is_backed_up());
+        let ballot = world.ballot(signed, None);
+        let decided = world.cast(number, ballot).map_err(|refusal| refusal.code());
+        assert_eq!(decided, expected);
+    }
+}
+
 #[test]
 fn c10_23_a_signature_that_comes_after_its_deadline_is_refused() {
     let mut world = World::new(1);
@@ -511,4 +583,41 @@ fn c10_23_a_signature_that_comes_after_its_deadline_is_refused() {
         Err(SignatureRefusal::StatementMalformed),
         "it would live too long"
     );
+}
+
+/// Each reason has a code of its own that never changes, and a sentence.
+#[test]
+fn c6_each_reason_has_its_code_and_a_sentence() {
+    let at = START;
+    let reasons = [
+        (Ineligible::AccountInactive, "account_inactive"),
+        (Ineligible::AnotherOrganization, "another_organization"),
+        (Ineligible::RoleMissing(Role::Admin), "role_missing"),
+        (Ineligible::Maker, "own_request"),
+        (Ineligible::Contributor, "contributor"),
+        (Ineligible::HumanRequired, "human_approval_required"),
+        (Ineligible::SessionStale, "session_stale"),
+        (Ineligible::Subject, "subject_of_the_change"),
+        (Ineligible::RoleUnseasoned(at), "role_unseasoned"),
+        (
+            Ineligible::AuthenticatorUnseasoned(at),
+            "authenticator_unseasoned",
+        ),
+        (Ineligible::Dependent, "not_independent"),
+        (Ineligible::AuthenticatorUnknown, "authenticator_unknown"),
+        (Ineligible::AuthenticatorRevoked, "authenticator_revoked"),
+        (
+            Ineligible::AuthenticatorNotAllowed,
+            "authenticator_not_allowed",
+        ),
+        (
+            Ineligible::AlreadyDecided(Verdict::Approve),
+            "already_decided",
+        ),
+        (Ineligible::StatementMismatch, "statement_mismatch"),
+    ];
+    for (reason, code) in reasons {
+        assert_eq!(reason.code(), code);
+        assert!(reason.to_string().ends_with('.'), "{reason}");
+    }
 }

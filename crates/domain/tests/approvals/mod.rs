@@ -9,4 +9,5 @@ mod requesting;
 mod roster;
 mod states;
 mod vector;
+mod walk;
 mod world;

@@ -17,7 +17,7 @@ pub struct Passkey {
 
 impl Passkey {
     pub fn new() -> Self {
-        let key = SigningKey::generate(SigningAlgorithm::EdDsa);
+        let key = SigningKey::generate(SigningAlgorithm::Es256);
         let id = b64::encode(&key.public_key().fingerprint().as_bytes()[..16]);
         Self {
             credential: id.parse().unwrap(),
@@ -50,7 +50,22 @@ impl Passkey {
             authenticator_data: Octets(data),
             client_data_json: Octets(client),
             credential_id: self.credential.clone(),
-            signature: Octets(self.key.sign(&signed)),
+            signature: Octets(der(&self.key.sign(&signed))),
         }
     }
+}
+
+/// An ECDSA signature as authenticators write it (WebAuthn §6.5.5): a sequence of two integers.
+fn der(fixed: &[u8]) -> Vec<u8> {
+    let integer = |octets: &[u8]| {
+        let zeros = octets.iter().take_while(|octet| **octet == 0).count();
+        let mut value = octets[zeros..].to_vec();
+        if value[0] >= 0x80 {
+            value.insert(0, 0);
+        }
+        [vec![2, u8::try_from(value.len()).unwrap()], value].concat()
+    };
+    let (r, s) = fixed.split_at(fixed.len() / 2);
+    let both = [integer(r), integer(s)].concat();
+    [vec![0x30, u8::try_from(both.len()).unwrap()], both].concat()
 }

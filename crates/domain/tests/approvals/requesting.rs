@@ -124,6 +124,39 @@ fn an_authenticator_of_ones_own_needs_approval_only_with_an_approver_role() {
 }
 
 #[test]
+fn ones_own_authenticator_is_ended_at_once_but_not_below_the_floor() {
+    let end = |world: &mut World, maker: UserId, owner: UserId| {
+        let credential = world.passkeys[&owner].credential.clone();
+        let one = world
+            .roster
+            .authenticator(&credential)
+            .unwrap()
+            .state
+            .clone();
+        let revoked = serde_json::to_value(one.revoked(world.now)).unwrap();
+        let kind = ChangeKind::AuthenticatorRevoke;
+        world.submit(&by(maker), kind, &format!("au-{credential}"), revoked)
+    };
+    let mut world = World::new(1);
+    let below = end(&mut world, bo(), bo());
+    assert!(
+        matches!(below, Err(Unauthorized::FloorBroken(_))),
+        "Cy would have nobody"
+    );
+    let number = end(&mut world, cy(), cy()).unwrap();
+    assert_eq!(world.state(number), "applied");
+    let mut people = members();
+    people[3].1 = APPROVERS.to_vec();
+    let mut world = World::founded(&people, &PolicyState::standard(true, 1));
+    let number = end(&mut world, ana(), dee()).unwrap();
+    assert_eq!(
+        world.state(number),
+        "pending",
+        "that of another approver is not"
+    );
+}
+
+#[test]
 fn t4_the_authenticator_of_an_admin_is_not_reset_by_one_person() {
     let mut world = World::new(1);
     let (target, state) = enrolment(&world, ana());

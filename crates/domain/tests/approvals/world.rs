@@ -27,12 +27,14 @@ pub const DAY: i64 = 86_400;
 /// A configuration, as far as these rules look at one.
 pub const CONFIGURATION: &str = "ac-00000000-0000-4000-8000-000000000001";
 
+#[derive(Clone)]
 pub struct Entry {
     pub request: ChangeRequest,
     pub maker_statement: Option<SignedStatement>,
     pub votes: Vec<Vote>,
 }
 
+#[derive(Clone)]
 pub struct World {
     pub roster: Roster,
     pub now: UnixTime,
@@ -44,6 +46,8 @@ pub struct World {
     pub after: Result<(), &'static str>,
     pub party: RelyingParty,
     pub nonces: u64,
+    /// What happened, in order: the request, and `voted`, `applied` or `closed`.
+    pub log: Vec<(u64, &'static str)>,
 }
 
 /// Whoever this number stands for, in every world.
@@ -130,6 +134,7 @@ impl World {
             after: Ok(()),
             party: RelyingParty::new(RP_ID.to_owned(), vec![ORIGIN.to_owned()]).unwrap(),
             nonces: 0,
+            log: Vec::new(),
         }
     }
 
@@ -356,12 +361,12 @@ impl World {
         match decided {
             Decided::Voted { vote, settled } => {
                 self.entry_mut(number).votes.push(vote);
+                self.log.push((number, "voted"));
                 self.take(number, settled);
             }
             Decided::Refused { vote, state } => {
-                let entry = self.entry_mut(number);
-                entry.votes.push(vote);
-                entry.request.state = state;
+                self.entry_mut(number).votes.push(vote);
+                self.enter(number, state);
             }
             Decided::Repeated => {}
         }
@@ -406,21 +411,27 @@ impl World {
         }
         match settled {
             Settled::Apply(authorized) => {
-                entry.request.state = entry
-                    .request
-                    .state
-                    .clone()
-                    .applied(&authorized)
-                    .unwrap_or(ChangeState::Applied { at: now });
+                let state = entry.request.state.clone().applied(&authorized);
+                self.enter(number, state.unwrap_or(ChangeState::Applied { at: now }));
                 self.apply(number, &authorized);
                 None
             }
             Settled::Moved(state, refusal) => {
-                entry.request.state = state;
+                self.enter(number, state);
                 Some(refusal)
             }
             Settled::Stays(refusal) => Some(refusal),
         }
+    }
+
+    /// Puts a request into another state.
+    pub fn enter(&mut self, number: u64, state: ChangeState) {
+        match &state {
+            ChangeState::Applied { .. } => self.log.push((number, "applied")),
+            closed if closed.is_terminal() => self.log.push((number, "closed")),
+            _ => {}
+        }
+        self.entry_mut(number).request.state = state;
     }
 
     fn apply(&mut self, number: u64, authorized: &crate::change::AuthorizedChange) {
@@ -447,11 +458,11 @@ impl World {
         }
         if crate::guard::kept(crate::guard::Guard::Base) {
             let now = self.now;
-            for entry in &mut self.requests {
-                let open = !entry.request.state.is_terminal();
-                if open && entry.request.change.envelope().target == target {
-                    let state = entry.request.state.clone();
-                    entry.request.state = state.superseded(Some(number), now).unwrap();
+            for other in 1..=self.requests.len() as u64 {
+                let request = &self.entry(other).request;
+                if !request.state.is_terminal() && request.change.envelope().target == target {
+                    let state = request.state.clone().superseded(Some(number), now);
+                    self.enter(other, state.unwrap());
                 }
             }
         }
