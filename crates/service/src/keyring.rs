@@ -12,7 +12,7 @@ use countersign_domain::time::UnixTime;
 use countersign_store::{Store, StoredSigningKey, Unit};
 use serde_json::json;
 
-use crate::error::ServiceError;
+use crate::error::{Refused, RefusedKind, ServiceError};
 
 /// The type of every access token (RFC 9068 §2.1).
 const TOKEN_TYPE: &str = "at+jwt";
@@ -262,7 +262,7 @@ pub(crate) async fn rotate_emergency(
 /// Publishes the next key now, so that it takes over after its time in the key set.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// When one is published and waits already, or the store is unavailable.
 pub(crate) async fn publish_next(
     unit: &mut Unit,
     master: &MasterKey,
@@ -274,12 +274,16 @@ pub(crate) async fn publish_next(
         .await?
         .iter()
         .any(|key| key.state == SigningKeyState::Next);
-    if !waiting {
-        let fresh = spare.take(algorithm)?;
-        let key = stored(tenant_id, &fresh, SigningKeyState::Next, master, now);
-        unit.insert_signing_key(&key, now).await?;
+    if waiting {
+        return Err(ServiceError::Refused(Refused::new(
+            RefusedKind::Conflict,
+            "next_key_waiting",
+            "The next key is published already and takes over by itself; a key that has leaked is replaced with `emergency`.",
+        )));
     }
-    Ok(())
+    let fresh = spare.take(algorithm)?;
+    let key = stored(tenant_id, &fresh, SigningKeyState::Next, master, now);
+    Ok(unit.insert_signing_key(&key, now).await?)
 }
 
 async fn perform(

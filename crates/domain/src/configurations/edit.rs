@@ -176,6 +176,9 @@ impl ConfigurationState {
             rotation.kid.as_deref(),
             now,
         )?;
+        if fresh.is_empty() && rotation.as_next {
+            return Err(ConfigurationRefusal::NextWithoutKey);
+        }
         if fresh.is_empty() {
             fresh = self.take_next()?;
         }
