@@ -19,6 +19,9 @@ pub enum StoreError {
         /// The row.
         id: String,
     },
+    /// A cursor names no entry of the list: whoever passes it on has not looked at it.
+    #[error("the cursor `{0}` names no entry of this list")]
+    Cursor(String),
     /// The database was written by a newer version of this program.
     #[error(
         "the database is at schema version {found}, this program knows {known}: start the newer version of Countersign"
