@@ -2,16 +2,16 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use countersign_domain::assertion::{Check, Flow};
 use countersign_domain::permission_groups::to_scope;
 use countersign_service::{ExplainRequest, Explained};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::mutation::{Body, Mutation};
+use super::body::{Body, Question};
 use super::organizations::rfc3339;
-use super::{App, Tenant, problem};
+use super::{Answered, App, Tenant};
 use crate::problem::ProblemDocument;
 
 /// An assertion to explain.
@@ -181,20 +181,18 @@ impl CheckView {
 pub(crate) async fn explain(
     State(service): State<App>,
     Tenant(tenant_id): Tenant,
-    request: Mutation<ExplainBody>,
-) -> Response {
+    question: Question<ExplainBody>,
+) -> Answered {
     let ExplainBody {
         assertion,
         scope,
         flow,
-    } = &request.body;
+    } = &question.body;
     let asked = ExplainRequest {
         assertion,
         flow: flow.flow(),
         scope: scope.as_deref(),
     };
-    match service.explain(request.caller(), tenant_id, asked).await {
-        Ok(explained) => Json(ExplanationView::new(&explained)).into_response(),
-        Err(error) => problem(error).into_response(),
-    }
+    let explained = service.explain(question.caller(), tenant_id, asked).await?;
+    Ok(Json(ExplanationView::new(&explained)).into_response())
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use countersign_domain::ids::TenantId;
 
 use super::client::known_tenant::FromPath;
-use crate::admin::{App, problem};
+use crate::admin::App;
 use crate::problem::Problem;
 
 /// Shorter than the time that a new key is published before its first use.
@@ -39,7 +39,7 @@ pub(crate) async fn jwks(State(service): State<App>, FromPath(tenant): FromPath)
             [(CONTENT_TYPE, "application/jwk-set+json")],
             jwks.to_string(),
         )),
-        Err(error) => problem(error).into_response(),
+        Err(error) => Problem::from(error).into_response(),
     }
 }
 
@@ -49,7 +49,7 @@ async fn metadata(service: &App, tenant: Option<TenantId>, openid: bool) -> Resp
     };
     match service.metadata(tenant, openid).await {
         Ok(document) => published(Json(document)),
-        Err(error) => problem(error).into_response(),
+        Err(error) => Problem::from(error).into_response(),
     }
 }
 

@@ -1,20 +1,20 @@
 //! `GET …/configurations`, `…/{id}` and `…/{id}/versions`.
 
 use axum::Json;
-use axum::extract::{Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
+use axum::response::IntoResponse;
 use countersign_domain::configurations::ConfigurationStatus;
 use countersign_domain::ids::ConfigurationId;
-use countersign_service::StoredVersion;
+use countersign_service::{ServiceError, StoredVersion};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{ConfigurationView, InPath};
 use crate::admin::organizations::rfc3339;
-use crate::admin::{App, Authenticated, List, Tenant, problem};
+use crate::admin::{Answered, App, Authenticated, List, QueryOf, Tenant, asked};
 use crate::conditional::with_etag;
 use crate::pagination::Paging;
-use crate::problem::{Problem, ProblemDocument};
+use crate::problem::ProblemDocument;
 
 /// Which configurations to list.
 #[derive(Deserialize, IntoParams)]
@@ -42,14 +42,15 @@ pub(crate) struct VersionView {
 }
 
 impl VersionView {
-    fn new(version: &StoredVersion) -> Self {
-        Self {
+    fn new(version: &StoredVersion) -> Result<Self, ServiceError> {
+        Ok(Self {
             version: version.version,
             change_request: version.change_request,
             applied_at: rfc3339(version.applied_at),
             digest: version.digest.to_string(),
-            state: serde_json::from_str(&version.state).unwrap_or_default(),
-        }
+            state: serde_json::from_str(&version.state)
+                .map_err(|error| ServiceError::Fault(error.to_string()))?,
+        })
     }
 }
 
@@ -64,32 +65,17 @@ pub(crate) async fn list(
     Authenticated(caller): Authenticated,
     Tenant(tenant_id): Tenant,
     paging: Paging,
-    filter: Result<Query<StatusFilter>, axum::extract::rejection::QueryRejection>,
-) -> Response {
-    let Ok(Query(filter)) = filter else {
-        let detail = "status must be ACTIVE, SUSPENDED or DEACTIVATED.";
-        return Problem::bad_request("query_invalid", detail).into_response();
-    };
-    let page = match paging.page_after::<ConfigurationId>() {
-        Ok(page) => page,
-        Err(problem) => return problem.into_response(),
-    };
-    match service
+    filter: QueryOf<StatusFilter>,
+) -> Answered {
+    let filter = asked(filter, "status must be ACTIVE, SUSPENDED or DEACTIVATED.")?;
+    let page = paging.page_after::<ConfigurationId>()?;
+    let found = service
         .configurations(&caller, tenant_id, filter.status, &page)
-        .await
-    {
-        Ok(found) => {
-            let views = found
-                .iter()
-                .map(|configuration| ConfigurationView::new(configuration, &[]))
-                .collect();
-            List::new(views, paging.limit, |view: &ConfigurationView| {
-                view.id.clone()
-            })
-            .into_response()
-        }
-        Err(error) => problem(error).into_response(),
-    }
+        .await?;
+    let view = |configuration| ConfigurationView::new(configuration, &[]);
+    let views = found.iter().map(view).collect();
+    let cursor = |view: &ConfigurationView| view.id.clone();
+    Ok(List::new(views, paging.limit, cursor).into_response())
 }
 
 /// Show a configuration
@@ -105,14 +91,10 @@ pub(crate) async fn show(
     State(service): State<App>,
     Authenticated(caller): Authenticated,
     InPath { tenant_id, id }: InPath,
-) -> Response {
-    match service.configuration(&caller, tenant_id, id).await {
-        Ok(configuration) => with_etag(
-            configuration.version,
-            ConfigurationView::new(&configuration, &[]),
-        ),
-        Err(error) => problem(error).into_response(),
-    }
+) -> Answered {
+    let configuration = service.configuration(&caller, tenant_id, id).await?;
+    let view = ConfigurationView::new(&configuration, &[]);
+    Ok(with_etag(configuration.version, view))
 }
 
 /// Show every version of a configuration, the newest first
@@ -128,12 +110,11 @@ pub(crate) async fn versions(
     State(service): State<App>,
     Authenticated(caller): Authenticated,
     InPath { tenant_id, id }: InPath,
-) -> Response {
-    match service.versions(&caller, tenant_id, &id.to_string()).await {
-        Ok(found) => {
-            let items: Vec<VersionView> = found.iter().map(VersionView::new).collect();
-            Json(serde_json::json!({"items": items, "next_cursor": null})).into_response()
-        }
-        Err(error) => problem(error).into_response(),
-    }
+) -> Answered {
+    let found = service
+        .versions(&caller, tenant_id, &id.to_string())
+        .await?;
+    let views: Result<Vec<VersionView>, ServiceError> =
+        found.iter().map(VersionView::new).collect();
+    Ok(Json(serde_json::json!({"items": views?, "next_cursor": null})).into_response())
 }
