@@ -45,11 +45,6 @@ pub enum StoreError {
     /// The database URL is not understood.
     #[error("the database URL must be sqlite:PATH or postgres://…: {0}")]
     DatabaseUrl(String),
-    /// Another process has the data directory.
-    #[error(
-        "another Countersign is using {0}: stop it first, or give this one a data directory of its own (--data)"
-    )]
-    InUse(String),
     /// A migration that has run is not the one in this program.
     #[error(
         "migration {0} in the database is not the one of this program: the schema was changed by hand or by another build"

@@ -14,7 +14,7 @@ pub use accept::{AcceptedAssertion, Conditions};
 pub use claims::account_binding;
 pub use near_miss::{Hint, near_misses};
 pub use refusal::{Check, Reason, Refusal};
-pub use trace::{Explanation, Step, Trace};
+pub use trace::{Step, Trace};
 pub use verify::{Candidate, OrganizationStanding, UnverifiedAssertion, VerifiedAssertion};
 
 /// How the caller asks (`tokens.md`, three ways to ask).

@@ -1,6 +1,6 @@
 //! What the workbench records: every check with what was seen and what was expected.
 
-use super::refusal::{Check, Refusal};
+use super::refusal::Check;
 
 /// One check that passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,13 +47,4 @@ impl Trace {
     pub fn steps(&self) -> &[Step] {
         self.0.as_deref().unwrap_or_default()
     }
-}
-
-/// The outcome of the workbench: the checks that passed and the refusal that ended them, if any.
-#[derive(Clone, Debug)]
-pub struct Explanation {
-    /// The checks that passed, in order.
-    pub steps: Vec<Step>,
-    /// The check that failed.
-    pub refusal: Option<Refusal>,
 }

@@ -6,13 +6,7 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use crate::world::World;
 
 /// Statements that only one database is asked to run.
-const ONLY_POSTGRES: [&str; 5] = [
-    "nextval(",
-    "pg_notify",
-    "pg_advisory",
-    "replay_keys",
-    "unnest(",
-];
+const ONLY_POSTGRES: [&str; 4] = ["nextval(", "pg_advisory", "replay_keys", "unnest("];
 
 /// The string literals of a source file that begin like a statement.
 fn statements(source: &str) -> Vec<String> {
