@@ -231,11 +231,12 @@ async fn try_rotate_due(
     Ok(!steps.is_empty())
 }
 
-/// Replaces every key at once by `fresh`: what they have signed is refused from now on (`conformance.md` Part 3 no. 22).
+/// Makes `fresh` the one key that signs, in the place of every other: what those have signed is refused from now on
+/// (`conformance.md` Part 3 no. 22). A new organization has none yet.
 ///
 /// # Errors
 /// When the store is unavailable.
-pub(crate) async fn rotate_emergency(
+pub(crate) async fn replace_all(
     unit: &mut Unit,
     master: &MasterKey,
     (tenant_id, fresh): (TenantId, &SigningKey),

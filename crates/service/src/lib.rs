@@ -47,7 +47,9 @@ pub use exchange::{ExchangeError, ExchangeRequest, IssuedToken};
 pub use explain::{ExplainRequest, Explained};
 pub use instance::{InstanceFacts, bind_master_key, mark_restored};
 pub use introspection::{ClientProof, Introspection, IntrospectionError, RevocationOutcome};
-pub use organizations::{ChangeOrganizationStatus, CreateOrganization, EditOrganization};
+pub use organizations::{
+    ChangeOrganizationStatus, CreateOrganization, EditOrganization, OrganizationStatusChange,
+};
 pub use signing_keys::{RevokeToken, RotateSigningKeys, SigningKeyFacts};
 pub use snapshots::STALENESS_BOUND;
 

@@ -7,7 +7,8 @@ use countersign_domain::ids::TenantId;
 use countersign_domain::organizations::{Organization, OrganizationEdit};
 use countersign_domain::time::UnixTime;
 use countersign_service::{
-    ChangeOrganizationStatus, CreateOrganization, EditOrganization, Service, SigningAlgorithm,
+    ChangeOrganizationStatus, CreateOrganization, EditOrganization, OrganizationStatusChange,
+    Service, SigningAlgorithm,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -229,7 +230,13 @@ pub(crate) async fn suspend(
     Tenant(tenant_id): Tenant,
     request: Mutation<ReasonBody>,
 ) -> Answered {
-    change_status(&service, tenant_id, request, true).await
+    change_status(
+        &service,
+        tenant_id,
+        request,
+        OrganizationStatusChange::Suspend,
+    )
+    .await
 }
 
 /// Restore a suspended organization
@@ -243,19 +250,25 @@ pub(crate) async fn restore(
     Tenant(tenant_id): Tenant,
     request: Mutation<ReasonBody>,
 ) -> Answered {
-    change_status(&service, tenant_id, request, false).await
+    change_status(
+        &service,
+        tenant_id,
+        request,
+        OrganizationStatusChange::Restore,
+    )
+    .await
 }
 
 async fn change_status(
     service: &App,
     tenant_id: TenantId,
     request: Mutation<ReasonBody>,
-    suspend: bool,
+    change: OrganizationStatusChange,
 ) -> Answered {
     let act = ChangeOrganizationStatus {
         tenant_id,
         expected_version: request.expected_version()?,
-        suspend,
+        change,
         reason: request.body.reason.clone(),
     };
     let view = |organization: &Organization| OrganizationView::new(service, organization);
