@@ -47,25 +47,10 @@ pub(crate) fn start() -> Result<Postgres, String> {
     }
 
     let cluster = folder.join("cluster");
-    let mut initdb = as_owner(&binaries.join("initdb"), owner, &folder);
-    initdb.arg("--pgdata").arg(&cluster);
-    initdb.args([
-        "--username=countersign",
-        "--auth=trust",
-        "--encoding=UTF8",
-        "--locale=C.UTF-8",
-    ]);
-    let made = initdb
-        .output()
-        .map_err(|error| format!("cannot start initdb: {error}"))?;
-    if !made.status.success() {
+    if let Err(message) = make_cluster(&binaries, owner, &cluster) {
         remove(&folder);
-        return Err(format!(
-            "initdb: {}",
-            String::from_utf8_lossy(&made.stderr).trim()
-        ));
+        return Err(message);
     }
-
     let port = process::free_port()?.to_string();
     let log = std::fs::File::create(folder.join("log")).map_err(|error| error.to_string())?;
     let server = as_owner(&binaries.join("postgres"), owner, &folder)
@@ -98,6 +83,27 @@ pub(crate) fn start() -> Result<Postgres, String> {
         Ok(postgres)
     } else {
         Err("PostgreSQL did not answer within 30 s".to_owned())
+    }
+}
+
+fn make_cluster(binaries: &Path, owner: Option<(u32, u32)>, cluster: &Path) -> Result<(), String> {
+    let folder = cluster.parent().unwrap_or(cluster);
+    let mut initdb = as_owner(&binaries.join("initdb"), owner, folder);
+    initdb.arg("--pgdata").arg(cluster);
+    initdb.args([
+        "--username=countersign",
+        "--auth=trust",
+        "--encoding=UTF8",
+        "--locale=C.UTF-8",
+    ]);
+    let made = initdb
+        .output()
+        .map_err(|error| format!("cannot start initdb: {error}"))?;
+    if made.status.success() {
+        Ok(())
+    } else {
+        let cause = String::from_utf8_lossy(&made.stderr);
+        Err(format!("initdb: {}", cause.trim()))
     }
 }
 

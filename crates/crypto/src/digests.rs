@@ -80,12 +80,6 @@ impl MacKey {
     }
 }
 
-/// As [`MacKey::digest128`], for call sites that read better as a function.
-#[must_use]
-pub fn keyed_digest128(key: &MacKey, octets: &[u8]) -> u128 {
-    key.digest128(octets)
-}
-
 /// `N` octets from the system's generator.
 #[must_use]
 pub fn random_bytes<const N: usize>() -> [u8; N] {
@@ -206,12 +200,9 @@ mod tests {
     #[test]
     fn a_keyed_digest_depends_on_key_and_octets() {
         let (one, two) = (MacKey::new([1; 32]), MacKey::new([2; 32]));
-        assert_eq!(
-            keyed_digest128(&one, b"a"),
-            keyed_digest128(&MacKey::new([1; 32]), b"a")
-        );
-        assert_ne!(keyed_digest128(&one, b"a"), keyed_digest128(&one, b"b"));
-        assert_ne!(keyed_digest128(&one, b"a"), keyed_digest128(&two, b"a"));
+        assert_eq!(one.digest128(b"a"), MacKey::new([1; 32]).digest128(b"a"));
+        assert_ne!(one.digest128(b"a"), one.digest128(b"b"));
+        assert_ne!(one.digest128(b"a"), two.digest128(b"a"));
     }
 
     /// RFC 4231 §4.3 gives the HMAC without lengths, so the library is asked directly with the same key type.

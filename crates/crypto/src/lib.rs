@@ -35,8 +35,8 @@ mod words;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use digests::{
-    Digest32, MacKey, NotHex32, constant_time_eq, crc32, keyed_digest128, random_bytes, random_id,
-    random_token, sha256,
+    Digest32, MacKey, NotHex32, constant_time_eq, crc32, random_bytes, random_id, random_token,
+    sha256,
 };
 pub use jcs::{NotCanonicalizable, canonical_json};
 pub use jws::{

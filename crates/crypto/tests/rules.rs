@@ -58,23 +58,12 @@ fn a_proper_token_is_accepted() {
 }
 
 #[test]
-fn candidates_are_tried_in_their_order() {
+fn another_candidate_can_be_tried_after_one_has_failed() {
     let (mine, other) = (key(), key());
     let token = signed(&mine, r#"{"alg":"ES256"}"#, CLAIMS);
     let jws = UnverifiedJws::parse(&token).unwrap();
     let jws = jws.verify(&verifying(&other)).unwrap_err();
     jws.verify(&verifying(&mine)).unwrap();
-
-    let candidates = [verifying(&other), verifying(&mine)];
-    let (_, found) = UnverifiedJws::parse(&token)
-        .unwrap()
-        .verify_any(&candidates)
-        .unwrap();
-    assert_eq!(found.public_key(), mine.public_key());
-    UnverifiedJws::parse(&token)
-        .unwrap()
-        .verify_any(&candidates[..1])
-        .unwrap_err();
 }
 
 #[test]

@@ -66,7 +66,7 @@ pub struct KeyAge {
 pub enum RotationStep {
     /// Make a new key and publish it.
     Publish {
-        /// Use it at once: there is no key to sign with, or the one in use has leaked.
+        /// Use it at once: there is no key to sign with.
         at_once: bool,
     },
     /// Let the published key sign; the current one becomes retiring.
@@ -74,14 +74,15 @@ pub enum RotationStep {
         /// The key to promote.
         kid: String,
     },
-    /// Remove a key.
+    /// Take a key out of use: it is published no longer, and its private part is gone.
     Retire {
-        /// The key to remove.
+        /// The key to retire.
         kid: String,
     },
 }
 
-/// What is due now for the keys of one organization. Applying the steps and asking again yields nothing.
+/// What is due now for the keys of one organization. Where there is a key to sign with, applying the steps and asking
+/// again at the same moment yields nothing.
 #[must_use]
 pub fn due(keys: &[KeyAge], algorithm: SigningAlgorithm, now: UnixTime) -> Vec<RotationStep> {
     let age = |key: &KeyAge| now.seconds() - key.since.seconds();

@@ -6,7 +6,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use crate::admin::{App, problem};
+use crate::admin::App;
+use crate::problem::Problem;
 
 /// `/healthz` and `/readyz`.
 pub(crate) fn router() -> Router<App> {
@@ -33,6 +34,6 @@ async fn health() -> Response {
 async fn readiness(State(service): State<App>) -> Response {
     match service.readiness().await {
         Ok(()) => (StatusCode::OK, "ready\n").into_response(),
-        Err(error) => problem(error).into_response(),
+        Err(error) => Problem::from(error).into_response(),
     }
 }

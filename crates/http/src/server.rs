@@ -3,7 +3,7 @@
 //! One loop per single-threaded runtime, each with a listener of its own (`SO_REUSEPORT`): a request never changes
 //! threads. Each connection has one timer that is looked at now and then, not one per request.
 
-mod exchange;
+mod conversation;
 mod framing;
 mod tls;
 
@@ -27,7 +27,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tower::Service;
 
-use exchange::{Exchange, Noted, TimedBody};
+use conversation::{Conversation, Noted, TimedBody};
 use framing::Delimiter;
 pub use tls::{Identity, IdentityRefusal, Tls};
 
@@ -146,7 +146,7 @@ pub async fn serve(
             let began = Instant::now();
             let deadline = began + limits.head_time;
             if let Some(stream) = tls::enter(stream, tls, deadline, stopped.clone()).await {
-                let stream = Noted::new(stream, Exchange::new(began));
+                let stream = Noted::new(stream, Conversation::new(began));
                 converse((stream, peer), answering, &http, &limits, stopped).await;
             }
             open.decrement(1);
@@ -219,11 +219,11 @@ async fn converse(
     limits: &Limits,
     stopped: watch::Receiver<bool>,
 ) {
-    let exchange = stream.exchange();
+    let conversation = stream.conversation();
     let io = TokioIo::new(stream);
-    let service = service_fn(|request| answer(request, answering.clone(), exchange.clone()));
+    let service = service_fn(|request| answer(request, answering.clone(), conversation.clone()));
     let mut connection = pin!(http.serve_connection(io, service));
-    let mut alarm = pin!(sleep_until(next_look(&exchange, limits)));
+    let mut alarm = pin!(sleep_until(next_look(&conversation, limits)));
     let mut told = pin!(told(stopped));
     let mut last_moment: Option<Instant> = None;
     loop {
@@ -236,13 +236,13 @@ async fn converse(
                 return;
             }
             () = alarm.as_mut() => {
-                let deadline = exchange.deadline(limits).into_iter().chain(last_moment).min();
+                let deadline = conversation.deadline(limits).into_iter().chain(last_moment).min();
                 if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                     metrics::counter!("countersign_http_timeouts_total").increment(1);
                     tracing::debug!(%peer, "a connection was closed: its time was up");
                     return;
                 }
-                let look = next_look(&exchange, limits);
+                let look = next_look(&conversation, limits);
                 alarm.as_mut().reset(last_moment.map_or(look, |last| last.min(look)));
             }
             () = told.as_mut(), if last_moment.is_none() => {
@@ -257,9 +257,9 @@ async fn converse(
 }
 
 /// When to look at the clock again: not after the earliest deadline that could arise from now on.
-fn next_look(exchange: &Exchange, limits: &Limits) -> Instant {
+fn next_look(conversation: &Conversation, limits: &Limits) -> Instant {
     let soonest = Instant::now() + limits.head_time.min(limits.body_time).min(limits.idle_time);
-    exchange
+    conversation
         .deadline(limits)
         .map_or(soonest, |deadline| deadline.min(soonest))
 }
@@ -268,16 +268,16 @@ fn next_look(exchange: &Exchange, limits: &Limits) -> Instant {
 async fn answer(
     request: Request<Incoming>,
     mut answering: impl Answering,
-    exchange: Exchange,
+    conversation: Conversation,
 ) -> Result<Response<Body>, Infallible> {
     let has_body = !request.body().is_end_stream();
-    let Ok(delimiter) = exchange.begin(has_body) else {
+    let Ok(delimiter) = conversation.begin(has_body) else {
         metrics::counter!("countersign_http_ambiguous_requests_total").increment(1);
         return Ok(ambiguous());
     };
     let body = |incoming| {
         if has_body {
-            Body::new(TimedBody::new(incoming, exchange.clone()))
+            Body::new(TimedBody::new(incoming, conversation.clone()))
         } else {
             Body::empty()
         }
@@ -288,7 +288,7 @@ async fn answer(
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    exchange.finish();
+    conversation.finish();
     Ok(response)
 }
 

@@ -283,7 +283,7 @@ impl From<ServiceError> for Attempt {
     }
 }
 
-/// A change that was submitted.
+/// A change that is to be submitted.
 #[derive(Clone, Debug)]
 pub(crate) struct Submission {
     pub(crate) kind: ChangeKind,

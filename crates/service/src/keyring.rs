@@ -13,7 +13,7 @@ use countersign_domain::time::UnixTime;
 use countersign_store::{Store, StoredSigningKey, Unit};
 use serde_json::json;
 
-use crate::error::ServiceError;
+use crate::error::{Refused, RefusedKind, ServiceError};
 use crate::exchange::IssuedToken;
 use crate::standing::StandingToken;
 use crate::transaction::until_settled;
@@ -248,11 +248,12 @@ async fn try_rotate_due(
     Ok(!steps.is_empty())
 }
 
-/// Replaces every key at once by `fresh`: what they have signed is refused from now on (`conformance.md` Part 3 no. 22).
+/// Makes `fresh` the one key that signs, in the place of every other: what those have signed is refused from now on
+/// (`conformance.md` Part 3 no. 22). A new organization has none yet.
 ///
 /// # Errors
 /// When the store is unavailable.
-pub(crate) async fn rotate_emergency(
+pub(crate) async fn replace_all(
     unit: &mut Unit,
     master: &MasterKey,
     (tenant_id, fresh): (TenantId, &SigningKey),
@@ -279,7 +280,7 @@ pub(crate) async fn rotate_emergency(
 /// Publishes the next key now, so that it takes over after its time in the key set.
 ///
 /// # Errors
-/// When the store is unavailable.
+/// When one is published and waits already, or the store is unavailable.
 pub(crate) async fn publish_next(
     unit: &mut Unit,
     master: &MasterKey,
@@ -291,12 +292,16 @@ pub(crate) async fn publish_next(
         .await?
         .iter()
         .any(|key| key.state == SigningKeyState::Next);
-    if !waiting {
-        let fresh = spare.take(algorithm)?;
-        let key = stored(tenant_id, &fresh, SigningKeyState::Next, master, now);
-        unit.insert_signing_key(&key, now).await?;
+    if waiting {
+        return Err(ServiceError::Refused(Refused::new(
+            RefusedKind::Conflict,
+            "next_key_waiting",
+            "The next key is published already and takes over by itself; a key that has leaked is replaced with `emergency`.",
+        )));
     }
-    Ok(())
+    let fresh = spare.take(algorithm)?;
+    let key = stored(tenant_id, &fresh, SigningKeyState::Next, master, now);
+    Ok(unit.insert_signing_key(&key, now).await?)
 }
 
 async fn perform(

@@ -52,7 +52,9 @@ pub use exchange::{ExchangeError, ExchangeRequest, IssuedToken};
 pub use explain::Explained;
 pub use instance::{InstanceFacts, mark_restored};
 pub use introspection::{ClientProof, Introspection, IntrospectionError, RevocationOutcome};
-pub use organizations::{ChangeOrganizationStatus, CreateOrganization, EditOrganization};
+pub use organizations::{
+    ChangeOrganizationStatus, CreateOrganization, EditOrganization, OrganizationStatusChange,
+};
 pub use signing_keys::{RevokeToken, RotateSigningKeys, SigningKeyFacts};
 pub use snapshots::STALENESS_BOUND;
 

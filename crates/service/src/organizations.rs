@@ -33,6 +33,15 @@ pub struct EditOrganization {
     pub fields: OrganizationEdit,
 }
 
+/// What becomes of an organization's status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrganizationStatusChange {
+    /// Undo the containment.
+    Restore,
+    /// Contain it: nothing is issued, and nothing issued is accepted.
+    Suspend,
+}
+
 /// Suspends or restores an organization.
 #[derive(Debug)]
 pub struct ChangeOrganizationStatus {
@@ -40,8 +49,8 @@ pub struct ChangeOrganizationStatus {
     pub tenant_id: TenantId,
     /// The version that the caller saw; `None` for any.
     pub expected_version: Option<u64>,
-    /// Suspend, or restore.
-    pub suspend: bool,
+    /// What becomes of it.
+    pub change: OrganizationStatusChange,
     /// Why.
     pub reason: Option<String>,
 }
@@ -67,7 +76,7 @@ impl Act for CreateOrganization {
         )
         .await?;
         let master = context.service.master();
-        keyring::rotate_emergency(unit, master, (tenant_id, &key), context.now).await?;
+        keyring::replace_all(unit, master, (tenant_id, &key), context.now).await?;
         Ok(organization)
     }
 }
@@ -105,10 +114,11 @@ impl Act for ChangeOrganizationStatus {
         context.caller.require_platform_admin()?;
         let (base, state) = read_for_change(unit, self.tenant_id, self.expected_version).await?;
         let reason = stated_reason(self.reason.as_deref())?;
-        let (kind, after): (_, Result<_, OrganizationRefusal>) = if self.suspend {
-            (ChangeKind::OrganizationSuspend, state.suspend(context.now))
-        } else {
-            (ChangeKind::OrganizationRestore, state.restore())
+        let (kind, after): (_, Result<_, OrganizationRefusal>) = match self.change {
+            OrganizationStatusChange::Restore => (ChangeKind::OrganizationRestore, state.restore()),
+            OrganizationStatusChange::Suspend => {
+                (ChangeKind::OrganizationSuspend, state.suspend(context.now))
+            }
         };
         apply(
             unit,

@@ -84,7 +84,7 @@ impl Act for RotateSigningKeys {
         let master = context.service.master();
         if self.emergency {
             let key = context.spare.take(algorithm)?;
-            keyring::rotate_emergency(unit, master, (self.tenant_id, &key), context.now).await?;
+            keyring::replace_all(unit, master, (self.tenant_id, &key), context.now).await?;
         } else {
             let target = (self.tenant_id, algorithm, &context.spare);
             keyring::publish_next(unit, master, target, context.now).await?;

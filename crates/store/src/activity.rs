@@ -77,11 +77,6 @@ impl Unit {
         page: &Page,
     ) -> Result<Vec<RecordedActivity>, StoreError> {
         let tenant_id = tenant_id.into();
-        let before = page
-            .after
-            .as_deref()
-            .and_then(|after| after.parse().ok())
-            .unwrap_or(i64::MAX);
         let rows = self
             .tx
             .fetch_all(
@@ -90,7 +85,7 @@ impl Unit {
                  ORDER BY id DESC LIMIT $5",
                 args![
                     column(tenant_id),
-                    before,
+                    page.before()?,
                     filter.correlation_id.clone().unwrap_or_default(),
                     filter.kind.clone().unwrap_or_default(),
                     i64::from(page.limit),

@@ -72,8 +72,8 @@ macro_rules! table {
     (@list $first:literal $(, $rest:literal)*) => { concat!($first $(, ", ", $rest)*) };
 }
 
-/// Everything but `issuances`, `feed`, and answers kept for repeated requests, which do not outlive the instance that
-/// gave them. Entries of `activity` keep their order, not their places.
+/// Everything but `issuances`, `replay_keys`, `feed`, and answers kept for repeated requests, which do not outlive the
+/// instance that gave them: assertions made before a restore are refused whether or not they were used. Entries of `activity` keep their order, not their places.
 const TABLES: [Table; 11] = [
     table!("instance", "name", ["name" Text, "value" Text], "$1, $2"),
     table!("change_requests", "tenant_id, number", [

@@ -215,18 +215,13 @@ impl Unit {
         tenant_id: TenantId,
         page: &Page,
     ) -> Result<Vec<ChangeRequest>, StoreError> {
-        let before = page
-            .after
-            .as_deref()
-            .and_then(|after| after.parse().ok())
-            .unwrap_or(i64::MAX);
         let rows = self
             .tx
             .fetch_all(
                 "SELECT tenant_id, number, id, kind, class, target, envelope, change_digest, maker, state, submitted_at,
                         expires_at, closed_at, close_reason, mac
                  FROM change_requests WHERE tenant_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3",
-                args![tenant_id.to_string(), before, i64::from(page.limit)],
+                args![tenant_id.to_string(), page.before()?, i64::from(page.limit)],
             )
             .await?;
         rows.iter()

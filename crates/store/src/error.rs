@@ -26,6 +26,9 @@ pub enum StoreError {
         /// The row.
         id: String,
     },
+    /// A cursor names no entry of the list: whoever passes it on has not looked at it.
+    #[error("the cursor `{0}` names no entry of this list")]
+    Cursor(String),
     /// The database was written by a newer version of this program.
     #[error(
         "the database is at schema version {found}, this program knows {known}: start the newer version of Countersign"
@@ -49,11 +52,6 @@ pub enum StoreError {
     /// The database URL is not understood.
     #[error("the database URL must be sqlite:PATH or postgres://…: {0}")]
     DatabaseUrl(String),
-    /// Another process has the data directory.
-    #[error(
-        "another Countersign is using {0}: stop it first, or give this one a data directory of its own (--data)"
-    )]
-    InUse(String),
     /// A migration that has run is not the one in this program.
     #[error(
         "migration {0} in the database is not the one of this program: the schema was changed by hand, or a build that was never released made it; begin with a new data directory and database, or use the program that made this one"

@@ -88,13 +88,7 @@ impl Unit {
                     now.seconds()
                 ],
             )
-            .await?;
-        if matches!(self.tx, crate::database::Transaction::Postgres(_)) {
-            self.tx
-                .fetch_all("SELECT pg_notify('countersign_feed', '')", args![])
-                .await?;
-        }
-        Ok(())
+            .await
     }
 
     /// The position of the newest entry.

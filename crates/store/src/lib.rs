@@ -46,6 +46,19 @@ pub struct Page {
     pub limit: u32,
 }
 
+impl Page {
+    /// The number that the entries of a list that falls come before.
+    pub(crate) fn before(&self) -> Result<i64, StoreError> {
+        match &self.after {
+            None => Ok(i64::MAX),
+            Some(after) => after
+                .parse()
+                .map(to_int)
+                .map_err(|_| StoreError::Cursor(after.clone())),
+        }
+    }
+}
+
 /// An open transaction with the key that row digests are made with.
 pub struct Unit {
     tx: database::Transaction,

@@ -5,7 +5,7 @@ use countersign_domain::ids::{ConfigurationId, TenantId};
 use countersign_domain::organizations::OrganizationEdit;
 use countersign_service::{
     Caller, ChangeConfigurationStatus, ChangeOrganizationStatus, CreateConfiguration,
-    CreateOrganization, RotateConfiguration, ServiceError, StatusChange,
+    CreateOrganization, OrganizationStatusChange, RotateConfiguration, ServiceError, StatusChange,
 };
 use countersign_store::Arg;
 
@@ -274,7 +274,10 @@ impl TestServer {
         let act = ChangeOrganizationStatus {
             tenant_id: tenant.id,
             expected_version: None,
-            suspend,
+            change: match suspend {
+                false => OrganizationStatusChange::Restore,
+                true => OrganizationStatusChange::Suspend,
+            },
             reason: None,
         };
         self.execute(&act).await.unwrap();

@@ -29,8 +29,6 @@ pub struct CertificateFacts {
     pub subject: String,
     /// The issuer's, likewise.
     pub issuer: String,
-    /// The serial number in lowercase hexadecimal.
-    pub serial_hex: String,
     /// First second of validity, in Unix seconds.
     pub not_before: i64,
     /// Last second of validity, in Unix seconds. It bounds the key.
@@ -99,11 +97,6 @@ pub(super) fn facts(der: &[u8], now: i64) -> Result<CertificateFacts, ImportRefu
     Ok(CertificateFacts {
         subject: printable(&tbs.subject.to_string()),
         issuer: printable(&tbs.issuer.to_string()),
-        serial_hex: tbs
-            .raw_serial()
-            .iter()
-            .map(|octet| format!("{octet:02x}"))
-            .collect(),
         not_before,
         not_after,
         fingerprint: sha256(&[der]),

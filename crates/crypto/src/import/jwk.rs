@@ -155,7 +155,6 @@ fn import_one(jwk: &Members, format: KeyFormat, now: i64) -> Result<ImportedKey,
         kid,
         format,
         certificate,
-        comment: None,
     })
 }
 

@@ -61,8 +61,6 @@ pub struct ImportedKey {
     pub format: KeyFormat,
     /// What its certificate says; its end bounds the key.
     pub certificate: Option<CertificateFacts>,
-    /// The comment of an OpenSSH line.
-    pub comment: Option<String>,
 }
 
 /// The form in which a key came. PEM includes base64 whose armour was missing.
@@ -280,6 +278,5 @@ fn plain(key: PublicKey, format: KeyFormat) -> ImportedKey {
         kid: None,
         format,
         certificate: None,
-        comment: None,
     }
 }

@@ -6,9 +6,6 @@ use super::{ImportedKey, KeyFormat, armour, components, spki};
 use crate::ssh::wire::field;
 use crate::{KeyKind, PublicKey};
 
-/// Characters of a comment that are kept.
-const MAX_COMMENT: usize = 256;
-
 /// Whether a line begins with the name of an SSH key type.
 pub(super) fn is_key_line(line: &str) -> bool {
     let name = line.split_whitespace().next().unwrap_or_default();
@@ -45,12 +42,6 @@ pub(super) fn import_lines(
         words.next().unwrap_or_default(),
         words.next().unwrap_or_default(),
     );
-    let comment: String = words.collect::<Vec<_>>().join(" ");
-    let comment: String = comment
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(MAX_COMMENT)
-        .collect();
     let wire = armour::from_base64(blob).ok_or(ImportRefusal::SshKeyMalformed)?;
     let key = import_wire(&wire, Some(name))?;
     Ok(ImportedKey {
@@ -59,7 +50,6 @@ pub(super) fn import_lines(
         kid: None,
         format: KeyFormat::Ssh,
         certificate: None,
-        comment: (!comment.is_empty()).then_some(comment),
     })
 }
 

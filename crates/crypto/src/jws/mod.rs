@@ -124,21 +124,6 @@ impl<'a> UnverifiedJws<'a> {
         Box::new(self)
     }
 
-    /// Checks the signature with candidates, in their order; also says which one it was.
-    ///
-    /// # Errors
-    /// [`SignatureInvalid`] when none of them made the signature. The caller bounds how many there are.
-    pub fn verify_any<'k>(
-        self,
-        candidates: impl IntoIterator<Item = &'k VerifyingKey>,
-    ) -> Result<(VerifiedJws<'a>, &'k VerifyingKey), SignatureInvalid> {
-        let key = candidates
-            .into_iter()
-            .find(|key| self.check(key).is_ok())
-            .ok_or(SignatureInvalid)?;
-        Ok((self.into_verified(), key))
-    }
-
     fn check(&self, key: &VerifyingKey) -> Result<(), SignatureInvalid> {
         if self.header.algorithm() != key.algorithm() {
             return Err(SignatureInvalid);
@@ -146,7 +131,7 @@ impl<'a> UnverifiedJws<'a> {
         key.verify(self.signing_input.as_bytes(), &self.signature)
     }
 
-    /// The one constructor of [`VerifiedJws`]. Both callers have just seen [`Self::check`] succeed.
+    /// The one constructor of [`VerifiedJws`]. Its caller has just seen [`Self::check`] succeed.
     fn into_verified(self) -> VerifiedJws<'a> {
         let Self {
             signing_input,

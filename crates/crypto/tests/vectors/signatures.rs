@@ -227,7 +227,13 @@ fn json_web_keys_agree_with_wycheproof() {
             "rejectsModifiedKey",
         ];
         let candidates = keys.iter().filter_map(bound_key_of_jwk).collect::<Vec<_>>();
-        let accepted = jws.verify_any(&candidates).is_ok();
+        let verified = candidates
+            .iter()
+            .try_fold(jws, |jws, key| match jws.verify(key) {
+                Ok(_) => Err(()),
+                Err(jws) => Ok(*jws),
+            });
+        let accepted = verified.is_err();
         let valid = test["result"] == "valid";
         let left = for_import.iter().any(|comment| test["comment"] == *comment);
         assert!(

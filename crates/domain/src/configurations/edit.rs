@@ -179,6 +179,9 @@ impl ConfigurationState {
             rotation.kid.as_deref(),
             now,
         )?;
+        if fresh.is_empty() && rotation.as_next {
+            return Err(ConfigurationRefusal::NextWithoutKey);
+        }
         if fresh.is_empty() {
             fresh = self.take_next()?;
         }
@@ -245,31 +248,7 @@ impl ConfigurationState {
         set(&mut self.name, edit.name.as_deref(), |text| {
             label("name", text)
         })?;
-        set(
-            &mut self.verifier_issuer,
-            edit.verifier_issuer.as_deref(),
-            |v| identifier("verifier_issuer", v),
-        )?;
-        set(
-            &mut self.verifier_subject,
-            edit.verifier_subject.as_deref(),
-            |v| identifier("verifier_subject", v),
-        )?;
-        set(
-            &mut self.verifier_audience,
-            edit.verifier_audience.as_deref(),
-            |v| identifier("verifier_audience", v),
-        )?;
-        set(
-            &mut self.signer_issuer,
-            edit.signer_issuer.as_deref(),
-            |v| identifier("signer_issuer", v),
-        )?;
-        set(
-            &mut self.signer_audience,
-            edit.signer_audience.as_deref(),
-            |v| identifier("signer_audience", v),
-        )?;
+        self.set_identifiers(&edit)?;
         set(
             &mut self.copied_claims,
             edit.copied_claims.as_deref(),
@@ -305,6 +284,34 @@ impl ConfigurationState {
         }
         self.check_rules(organization)?;
         Ok(self)
+    }
+
+    fn set_identifiers(&mut self, edit: &ConfigurationEdit) -> Result<(), ConfigurationRefusal> {
+        set(
+            &mut self.verifier_issuer,
+            edit.verifier_issuer.as_deref(),
+            |v| identifier("verifier_issuer", v),
+        )?;
+        set(
+            &mut self.verifier_subject,
+            edit.verifier_subject.as_deref(),
+            |v| identifier("verifier_subject", v),
+        )?;
+        set(
+            &mut self.verifier_audience,
+            edit.verifier_audience.as_deref(),
+            |v| identifier("verifier_audience", v),
+        )?;
+        set(
+            &mut self.signer_issuer,
+            edit.signer_issuer.as_deref(),
+            |v| identifier("signer_issuer", v),
+        )?;
+        set(
+            &mut self.signer_audience,
+            edit.signer_audience.as_deref(),
+            |v| identifier("signer_audience", v),
+        )
     }
 
     fn check_rules(&self, organization: &OrganizationState) -> Result<(), ConfigurationRefusal> {

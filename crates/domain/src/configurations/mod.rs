@@ -210,28 +210,7 @@ pub struct Configuration {
     pub updated_at: UnixTime,
 }
 
-/// The triple that finds a configuration for an assertion; unique per organization (`tokens.md`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct VerifierTriple {
-    /// `iss` of the assertion.
-    pub issuer: Identifier,
-    /// `sub` of the assertion.
-    pub subject: Identifier,
-    /// `aud` of the assertion.
-    pub audience: Identifier,
-}
-
 impl ConfigurationState {
-    /// The triple that selects this configuration.
-    #[must_use]
-    pub fn verifier_triple(&self) -> VerifierTriple {
-        VerifierTriple {
-            issuer: self.verifier_issuer.clone(),
-            subject: self.verifier_subject.clone(),
-            audience: self.verifier_audience.clone(),
-        }
-    }
-
     /// Its tokens name nobody else: neither another client in `sub`, which a resource server could take for that one
     /// (RFC 9700 §4.15), nor this server or another organization in `aud`.
     ///

@@ -69,6 +69,9 @@ pub enum ConfigurationRefusal {
     /// The `kid` is malformed.
     #[error("kid must be 1 to 256 printable ASCII characters without spaces, and no private key")]
     KeyIdMalformed,
+    /// A rotation names no key to be registered as `next`.
+    #[error("as_next registers a new key for later; give `public_key`.")]
+    NextWithoutKey,
     /// The overlap of a rotation is out of range.
     #[error("retire_after_seconds must be between 0 and 7776000 (90 days)")]
     RetireAfter,
@@ -136,6 +139,7 @@ impl ConfigurationRefusal {
             Self::KeyAlreadyRegistered => "key_already_registered",
             Self::KeyIdMalformed => "kid_malformed",
             Self::KeyIdTaken => "kid_taken",
+            Self::NextWithoutKey => "as_next_without_key",
             Self::NoKey => "no_usable_key",
             Self::NoNextKey => "no_next_key",
             Self::NotASingleKey(_) => "not_a_single_key",
@@ -167,9 +171,11 @@ impl ConfigurationRefusal {
             | Self::IdentifierOfAnother(field)
             | Self::NotASingleKey(field)
             | Self::Text { field, .. } => field,
-            Self::KeyAlreadyRegistered | Self::NoKey | Self::NoNextKey | Self::TooManyKeys => {
-                "public_key"
-            }
+            Self::KeyAlreadyRegistered
+            | Self::NextWithoutKey
+            | Self::NoKey
+            | Self::NoNextKey
+            | Self::TooManyKeys => "public_key",
             Self::KeyIdMalformed | Self::KeyIdTaken => "kid",
             Self::RetireAfter => "retire_after_seconds",
             Self::SignerAudience => "signer_audience",

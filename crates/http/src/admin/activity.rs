@@ -1,14 +1,14 @@
 //! `GET …/activity`: refusals and administrative acts, of an organization or of the platform.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use countersign_domain::ids::CorrelationId;
-use countersign_service::{ActivityFilter, ActivityPage, Page, RecordedActivity, ServiceError};
+use countersign_service::{ActivityFilter, ActivityPage, Page, RecordedActivity};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::organizations::rfc3339;
-use super::{App, Authenticated, List, Tenant, problem};
+use super::{Answered, App, Authenticated, List, QueryOf, Tenant, asked};
 use crate::pagination::Paging;
 use crate::problem::{Problem, ProblemDocument};
 
@@ -85,14 +85,10 @@ pub(crate) async fn list(
     Tenant(tenant_id): Tenant,
     paging: Paging,
     filter: QueryOf<FilterParams>,
-) -> Response {
-    match asked(filter, &paging) {
-        Ok((filter, page)) => render(
-            service.activity(&caller, tenant_id, &filter, &page).await,
-            &paging,
-        ),
-        Err(problem) => problem.into_response(),
-    }
+) -> Answered {
+    let (filter, page) = wanted(filter, &paging)?;
+    let found = service.activity(&caller, tenant_id, &filter, &page).await?;
+    Ok(render(found, &paging))
 }
 
 /// List what happened on the platform itself, the newest first
@@ -106,36 +102,24 @@ pub(crate) async fn list_platform(
     Authenticated(caller): Authenticated,
     paging: Paging,
     filter: QueryOf<FilterParams>,
-) -> Response {
-    match asked(filter, &paging) {
-        Ok((filter, page)) => render(
-            service.platform_activity(&caller, &filter, &page).await,
-            &paging,
-        ),
-        Err(problem) => problem.into_response(),
-    }
+) -> Answered {
+    let (filter, page) = wanted(filter, &paging)?;
+    let found = service.platform_activity(&caller, &filter, &page).await?;
+    Ok(render(found, &paging))
 }
 
-type QueryOf<T> = Result<Query<T>, axum::extract::rejection::QueryRejection>;
-
-fn asked(
+fn wanted(
     filter: QueryOf<FilterParams>,
     paging: &Paging,
 ) -> Result<(ActivityFilter, Page), Problem> {
-    let unreadable = |_| Problem::bad_request("query_invalid", "The query cannot be read.");
-    let Query(params) = filter.map_err(unreadable)?;
-    Ok((params.filter()?, paging.page_after::<i64>()?))
+    let params = asked(filter, "The query cannot be read.")?;
+    Ok((params.filter()?, paging.page_after::<u64>()?))
 }
 
-fn render(found: Result<ActivityPage, ServiceError>, paging: &Paging) -> Response {
-    match found {
-        Ok(found) => {
-            let views = found.into_iter().map(ActivityView::new).collect();
-            List::new(views, paging.limit, |view: &ActivityView| {
-                view.id.to_string()
-            })
-            .into_response()
-        }
-        Err(error) => problem(error).into_response(),
-    }
+fn render(found: ActivityPage, paging: &Paging) -> Response {
+    let views = found.into_iter().map(ActivityView::new).collect();
+    List::new(views, paging.limit, |view: &ActivityView| {
+        view.id.to_string()
+    })
+    .into_response()
 }

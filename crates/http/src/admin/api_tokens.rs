@@ -1,17 +1,18 @@
 //! `/api/v1/api-tokens`.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use countersign_domain::api_tokens::{ApiRole, ApiScope, ApiToken};
-use countersign_domain::ids::ApiTokenId;
+use countersign_domain::ids::{ApiTokenId, TenantId};
 use countersign_service::{CreateApiToken, NewApiToken, RevokeApiToken};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::mutation::{Body, Mutation, NoBody};
+use super::body::{Body, NoBody};
+use super::mutation::Mutation;
 use super::organizations::rfc3339;
-use super::{App, Authenticated, List, problem};
+use super::{Answered, App, Authenticated, List, QueryOf, asked};
 use crate::pagination::Paging;
 use crate::problem::{Problem, ProblemDocument};
 
@@ -98,6 +99,14 @@ pub(crate) struct TenantFilter {
     tenant_id: Option<String>,
 }
 
+impl TenantFilter {
+    /// The organization, if one is named; a malformed ID is one that does not exist.
+    fn tenant(self) -> Result<Option<TenantId>, Problem> {
+        let tenant_id = self.tenant_id.map(|tenant_id| tenant_id.parse());
+        tenant_id.transpose().map_err(|_| Problem::not_found())
+    }
+}
+
 impl NewApiTokenBody {
     fn act(&self) -> Result<CreateApiToken, Problem> {
         let scope = match (self.scope, &self.tenant_id) {
@@ -133,15 +142,9 @@ impl NewApiTokenBody {
 pub(crate) async fn create(
     State(service): State<App>,
     request: Mutation<NewApiTokenBody>,
-) -> Response {
-    if request.is_idempotent() {
-        let detail = "An answer with a secret is not kept, so this request cannot be repeated under an Idempotency-Key.";
-        return Problem::bad_request("idempotency_not_supported", detail).into_response();
-    }
-    let act = match request.body.act() {
-        Ok(act) => act,
-        Err(problem) => return problem.into_response(),
-    };
+) -> Answered {
+    request.refuse_repetition()?;
+    let act = request.body.act()?;
     let view = |new: &NewApiToken| ApiTokenView {
         token: Some(new.secret.reveal().to_owned()),
         ..ApiTokenView::new(&new.token)
@@ -158,29 +161,13 @@ pub(crate) async fn list(
     State(service): State<App>,
     Authenticated(caller): Authenticated,
     paging: Paging,
-    filter: Result<Query<TenantFilter>, axum::extract::rejection::QueryRejection>,
-) -> Response {
-    let Ok(Query(filter)) = filter else {
-        return Problem::bad_request("query_invalid", "The query cannot be read.").into_response();
-    };
-    let Ok(tenant_id) = filter
-        .tenant_id
-        .map(|tenant_id| tenant_id.parse())
-        .transpose()
-    else {
-        return Problem::not_found().into_response();
-    };
-    let page = match paging.page_after::<ApiTokenId>() {
-        Ok(page) => page,
-        Err(problem) => return problem.into_response(),
-    };
-    match service.api_tokens(&caller, tenant_id, &page).await {
-        Ok(found) => {
-            let views = found.iter().map(ApiTokenView::new).collect();
-            List::new(views, paging.limit, |view: &ApiTokenView| view.id.clone()).into_response()
-        }
-        Err(error) => problem(error).into_response(),
-    }
+    filter: QueryOf<TenantFilter>,
+) -> Answered {
+    let tenant_id = asked(filter, "The query cannot be read.")?.tenant()?;
+    let page = paging.page_after::<ApiTokenId>()?;
+    let found = service.api_tokens(&caller, tenant_id, &page).await?;
+    let views = found.iter().map(ApiTokenView::new).collect();
+    Ok(List::new(views, paging.limit, |view: &ApiTokenView| view.id.clone()).into_response())
 }
 
 /// Revoke an API token
@@ -193,16 +180,10 @@ pub(crate) async fn revoke(
     State(service): State<App>,
     Path(id): Path<String>,
     request: Mutation<NoBody>,
-) -> Response {
-    let Ok(id) = id.parse() else {
-        return Problem::not_found().into_response();
-    };
+) -> Answered {
+    let id = id.parse().map_err(|_| Problem::not_found())?;
+    let act = RevokeApiToken { id };
     request
-        .run(
-            &service,
-            &RevokeApiToken { id },
-            StatusCode::NO_CONTENT,
-            |()| (),
-        )
+        .run(&service, &act, StatusCode::NO_CONTENT, |()| ())
         .await
 }

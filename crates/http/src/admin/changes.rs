@@ -1,14 +1,15 @@
 //! `GET …/change-requests` and `…/{number}`.
 
+use axum::Json;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use axum::{Json, http::StatusCode};
+use axum::response::IntoResponse;
 use countersign_domain::change::{ChangeRequest, ChangeState};
+use countersign_service::ServiceError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::organizations::rfc3339;
-use super::{App, Authenticated, List, Tenant, problem};
+use super::{Answered, App, Authenticated, List, Tenant};
 use crate::pagination::Paging;
 use crate::problem::{Problem, ProblemDocument};
 
@@ -49,10 +50,10 @@ pub(crate) struct ChangeView {
 }
 
 impl ChangeView {
-    fn new(request: &ChangeRequest) -> Self {
+    fn new(request: &ChangeRequest) -> Result<Self, ServiceError> {
         let envelope = request.change.envelope();
         let state: &ChangeState = &request.state;
-        Self {
+        Ok(Self {
             number: request.number,
             id: envelope.request_id.to_string(),
             kind: envelope.kind.as_str(),
@@ -65,8 +66,9 @@ impl ChangeView {
             submitted_at: rfc3339(envelope.created_at),
             closed_at: state.closed_at().map(rfc3339),
             close_reason: state.close_reason().map(str::to_owned),
-            envelope: serde_json::to_value(envelope).unwrap_or_default(),
-        }
+            envelope: serde_json::to_value(envelope)
+                .map_err(|error| ServiceError::Fault(error.to_string()))?,
+        })
     }
 }
 
@@ -81,21 +83,15 @@ pub(crate) async fn list(
     Authenticated(caller): Authenticated,
     Tenant(tenant_id): Tenant,
     paging: Paging,
-) -> Response {
-    let page = match paging.page_after::<i64>() {
-        Ok(page) => page,
-        Err(problem) => return problem.into_response(),
-    };
-    match service.changes(&caller, tenant_id, &page).await {
-        Ok(found) => {
-            let views = found.iter().map(ChangeView::new).collect();
-            List::new(views, paging.limit, |view: &ChangeView| {
-                view.number.to_string()
-            })
-            .into_response()
-        }
-        Err(error) => problem(error).into_response(),
-    }
+) -> Answered {
+    let page = paging.page_after::<u64>()?;
+    let found = service.changes(&caller, tenant_id, &page).await?;
+    let views = found
+        .iter()
+        .map(ChangeView::new)
+        .collect::<Result<_, _>>()?;
+    let cursor = |view: &ChangeView| view.number.to_string();
+    Ok(List::new(views, paging.limit, cursor).into_response())
 }
 
 /// Show a change request
@@ -111,12 +107,10 @@ pub(crate) async fn show(
     State(service): State<App>,
     Authenticated(caller): Authenticated,
     Path((tenant_id, number)): Path<(String, String)>,
-) -> Response {
+) -> Answered {
     let (Ok(tenant_id), Ok(number)) = (tenant_id.parse(), number.parse()) else {
-        return Problem::not_found().into_response();
+        return Err(Problem::not_found());
     };
-    match service.change(&caller, tenant_id, number).await {
-        Ok(request) => (StatusCode::OK, Json(ChangeView::new(&request))).into_response(),
-        Err(error) => problem(error).into_response(),
-    }
+    let request = service.change(&caller, tenant_id, number).await?;
+    Ok(Json(ChangeView::new(&request)?).into_response())
 }

@@ -39,7 +39,13 @@ pub(super) fn blank() -> OpenApi {
 /// Acts on a version of something: these take `If-Match`, and do without it.
 const ACTS_ON_A_VERSION: [&str; 4] = ["/suspend", "/restore", "/deactivate", "{id}/rotate"];
 
-/// Adds what every endpoint has: problem details, and for those that write, trials and repetitions.
+/// Questions by `POST`: they change nothing, so there is nothing to try or to repeat.
+const QUESTIONS: [&str; 2] = ["explain_assertion", "preview_key"];
+
+/// Acts whose answer is not kept: a secret is in it, or once and twice are the same.
+const NEVER_REPEATED: [&str; 2] = ["confirm_restore", "create_api_token"];
+
+/// Adds what every endpoint has: problem details, and for those that write, the trials and repetitions that they take.
 pub(super) fn complete(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
         for operation in reading(item).into_iter().flatten() {
@@ -49,13 +55,21 @@ pub(super) fn complete(document: &mut OpenApi) {
         for operation in writing(item).into_iter().flatten() {
             describe_successes(operation);
             describe_problems(operation);
+            let is_one_of = |names: &[&str]| {
+                let name = operation.operation_id.as_deref();
+                name.is_some_and(|name| names.contains(&name))
+            };
+            if is_one_of(&QUESTIONS) {
+                continue;
+            }
+            let is_kept = !is_one_of(&NEVER_REPEATED);
             describe_trial(operation);
             let parameters = operation.parameters.get_or_insert_default();
             parameters.push(dry_run());
-            parameters.push(header(
-                "Idempotency-Key",
-                "Makes a repetition of the request get the first answer again: 1 to 255 visible ASCII characters",
-            ));
+            if is_kept {
+                let text = "Makes a repetition of the request get the first answer again: 1 to 255 visible ASCII characters";
+                parameters.push(header("Idempotency-Key", text));
+            }
             if ACTS_ON_A_VERSION.iter().any(|act| path.ends_with(act)) {
                 let text =
                     "The ETag that was read; left out, the act applies to the current version";

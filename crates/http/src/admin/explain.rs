@@ -2,16 +2,17 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use countersign_domain::assertion::{Check, Flow};
 use countersign_domain::permission_groups::to_scope;
 use countersign_service::{ExchangeRequest, Explained};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::mutation::{Body, Mutation};
+use super::body::{Body, Question};
 use super::organizations::rfc3339;
-use super::{App, Tenant, problem};
+use super::{Answered, App, Tenant};
+use crate::front::Correlation;
 use crate::problem::ProblemDocument;
 
 /// An assertion to explain.
@@ -186,9 +187,10 @@ impl CheckView {
 pub(crate) async fn explain(
     State(service): State<App>,
     Tenant(tenant_id): Tenant,
-    request: Mutation<ExplainBody>,
-) -> Response {
-    let body = &request.body;
+    Correlation(correlation_id): Correlation,
+    question: Question<ExplainBody>,
+) -> Answered {
+    let body = &question.body;
     let resources: Vec<&str> = body.resource.iter().map(String::as_str).collect();
     let asked = ExchangeRequest {
         assertion: &body.assertion,
@@ -196,10 +198,8 @@ pub(crate) async fn explain(
         scope: body.scope.as_deref(),
         resources: &resources,
         client_id: body.client_id.as_deref(),
-        correlation_id: request.correlation_id(),
+        correlation_id,
     };
-    match service.explain(request.caller(), tenant_id, asked).await {
-        Ok(explained) => Json(ExplanationView::new(&explained)).into_response(),
-        Err(error) => problem(error).into_response(),
-    }
+    let explained = service.explain(question.caller(), tenant_id, asked).await?;
+    Ok(Json(ExplanationView::new(&explained)).into_response())
 }

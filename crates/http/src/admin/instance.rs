@@ -2,14 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use countersign_service::InstanceFacts;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::mutation::{Mutation, NoBody};
+use super::body::NoBody;
+use super::mutation::Mutation;
 use super::organizations::rfc3339;
-use super::{App, Authenticated, problem};
+use super::{Answered, App, Authenticated};
 use crate::problem::ProblemDocument;
 
 /// The instance as a whole.
@@ -48,11 +49,9 @@ impl InstanceView {
 pub(crate) async fn show(
     State(service): State<App>,
     Authenticated(caller): Authenticated,
-) -> Response {
-    match service.instance_facts(&caller) {
-        Ok(facts) => Json(InstanceView::new(facts)).into_response(),
-        Err(error) => problem(error).into_response(),
-    }
+) -> Answered {
+    let facts = service.instance_facts(&caller)?;
+    Ok(Json(InstanceView::new(facts)).into_response())
 }
 
 /// Confirm a restore: the instance issues again
@@ -63,8 +62,8 @@ pub(crate) async fn show(
 pub(crate) async fn confirm_restore(
     State(service): State<App>,
     request: Mutation<NoBody>,
-) -> Response {
-    let confirmed = if request.is_dry_run() {
+) -> Answered {
+    let facts = if request.is_dry_run() {
         request
             .caller()
             .require_platform_admin()
@@ -74,8 +73,5 @@ pub(crate) async fn confirm_restore(
             .confirm_restore(request.caller(), request.correlation_id())
             .await
     };
-    match confirmed {
-        Ok(facts) => Json(InstanceView::new(facts)).into_response(),
-        Err(error) => problem(error).into_response(),
-    }
+    Ok(Json(InstanceView::new(facts?)).into_response())
 }

@@ -2,16 +2,16 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use countersign_domain::text::{Label, MalformedText};
 use countersign_service::ImportedKey;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::body::{Body, Question};
 use super::configurations::{PublicKeyInput, RepairView};
-use super::mutation::{Body, Mutation};
 use super::organizations::rfc3339;
-use super::{App, Tenant, problem};
+use super::{Answered, App, Tenant};
 use crate::problem::ProblemDocument;
 
 /// A public key to look at.
@@ -107,24 +107,15 @@ fn inert(text: &str) -> String {
 pub(crate) async fn preview(
     State(service): State<App>,
     Tenant(tenant_id): Tenant,
-    request: Mutation<PreviewBody>,
-) -> Response {
-    match service
-        .import_key(
-            request.caller(),
-            tenant_id,
-            request.body.public_key.to_text(),
-        )
-        .await
-    {
-        Ok(import) => {
-            let keys = import.keys.iter().map(PreviewedKey::new).collect();
-            Json(PreviewView {
-                keys,
-                repairs: RepairView::all(&import),
-            })
-            .into_response()
-        }
-        Err(error) => problem(error).into_response(),
-    }
+    question: Question<PreviewBody>,
+) -> Answered {
+    let text = question.body.public_key.to_text();
+    let import = service
+        .import_key(question.caller(), tenant_id, text)
+        .await?;
+    let view = PreviewView {
+        keys: import.keys.iter().map(PreviewedKey::new).collect(),
+        repairs: RepairView::all(&import),
+    };
+    Ok(Json(view).into_response())
 }

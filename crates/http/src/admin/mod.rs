@@ -2,6 +2,7 @@
 
 mod activity;
 mod api_tokens;
+mod body;
 mod changes;
 mod configurations;
 mod document;
@@ -14,7 +15,8 @@ mod signing_keys;
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -117,7 +119,7 @@ impl FromRequestParts<App> for Authenticated {
                 Ok(Self(caller))
             }
             Ok(None) => Err(Problem::unauthorized().into_response()),
-            Err(error) => Err(problem(error).into_response()),
+            Err(error) => Err(Problem::from(error).into_response()),
         }
     }
 }
@@ -178,30 +180,49 @@ impl<T> List<T> {
     }
 }
 
+/// What a handler of the admin API answers.
+pub(crate) type Answered = Result<Response, Problem>;
+
 /// The answer to a use case that did not succeed.
-pub(crate) fn problem(error: ServiceError) -> Problem {
-    match error {
-        ServiceError::Collided | ServiceError::ComparisonNeeded(_) | ServiceError::KeyNeeded(_) => {
-            Problem::unavailable(1)
+impl From<ServiceError> for Problem {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Collided
+            | ServiceError::ComparisonNeeded(_)
+            | ServiceError::KeyNeeded(_) => Self::unavailable(1),
+            ServiceError::Fault(cause) => {
+                tracing::error!(cause, "a fault");
+                Self::internal()
+            }
+            ServiceError::Forbidden(refused) => Self::forbidden(refused.code, refused.detail),
+            ServiceError::NotFound => Self::not_found(),
+            ServiceError::RateLimited { retry_after } => Self::slow_down(retry_after),
+            ServiceError::Unavailable { retry_after } => Self::unavailable(retry_after),
+            ServiceError::Refused(refused) => match refused.kind {
+                RefusedKind::Conflict => {
+                    Self::conflict(refused.code, refused.detail).blaming(refused.pointer)
+                }
+                RefusedKind::PreconditionFailed => {
+                    Self::precondition_failed(refused.code, refused.detail)
+                }
+                RefusedKind::Invalid => {
+                    Self::unprocessable(refused.code, refused.detail).blaming(refused.pointer)
+                }
+            },
         }
-        ServiceError::Fault(cause) => {
-            tracing::error!(cause, "a fault");
-            Problem::internal()
-        }
-        ServiceError::Forbidden(refused) => Problem::forbidden(refused.code, refused.detail),
-        ServiceError::NotFound => Problem::not_found(),
-        ServiceError::RateLimited { retry_after } => Problem::slow_down(retry_after),
-        ServiceError::Unavailable { retry_after } => Problem::unavailable(retry_after),
-        ServiceError::Refused(refused) => match refused.kind {
-            RefusedKind::Conflict => {
-                Problem::conflict(refused.code, refused.detail).blaming(refused.pointer)
-            }
-            RefusedKind::PreconditionFailed => {
-                Problem::precondition_failed(refused.code, refused.detail)
-            }
-            RefusedKind::Invalid => {
-                Problem::unprocessable(refused.code, refused.detail).blaming(refused.pointer)
-            }
-        },
+    }
+}
+
+/// The query of a request, or why it cannot be read.
+pub(crate) type QueryOf<T> = Result<Query<T>, QueryRejection>;
+
+/// The parameters of a query.
+///
+/// # Errors
+/// 400 with `detail`, when they cannot be read.
+pub(crate) fn asked<T>(query: QueryOf<T>, detail: &str) -> Result<T, Problem> {
+    match query {
+        Ok(Query(parameters)) => Ok(parameters),
+        Err(_) => Err(Problem::bad_request("query_invalid", detail)),
     }
 }

@@ -1,48 +1,29 @@
 //! What every request that changes something has in common: who, under which conditions, and once only.
 
-use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use countersign_domain::ids::CorrelationId;
 use countersign_service::{Act, Caller, Executed, Execution, IdempotencyKey, Keep};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::{App, Authenticated, problem};
+use super::body::{self, Body};
+use super::{Answered, App, Authenticated};
 use crate::conditional::if_match;
 use crate::front::correlation_id;
 use crate::idempotency::{Answer, idempotency_key, request_digest};
 use crate::problem::Problem;
 
-/// A request that changes something, with its body read strictly.
+/// A request that changes something, with its body read strictly. Its conditions are looked at by the endpoints that
+/// take them.
 pub(crate) struct Mutation<T> {
     /// The body.
     pub(crate) body: T,
     caller: Caller,
     correlation_id: CorrelationId,
     dry_run: bool,
-    expected_version: Option<u64>,
-    idempotency: Option<IdempotencyKey>,
-}
-
-/// A body that may be left out altogether.
-pub(crate) trait Body: DeserializeOwned {
-    /// What an empty body stands for; `None` when there must be one.
-    fn when_empty() -> Option<Self> {
-        None
-    }
-}
-
-/// The body of a request that has nothing to say: none, or an object without members.
-#[derive(Default, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NoBody {}
-
-impl Body for NoBody {
-    fn when_empty() -> Option<Self> {
-        Some(Self::default())
-    }
+    if_match: Result<Option<u64>, Problem>,
+    idempotency: Result<Option<IdempotencyKey>, Problem>,
 }
 
 impl<T: Body> FromRequest<App> for Mutation<T> {
@@ -51,49 +32,35 @@ impl<T: Body> FromRequest<App> for Mutation<T> {
     async fn from_request(request: Request, service: &App) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
         let Authenticated(caller) = Authenticated::from_request_parts(&mut parts, service).await?;
-        let correlation_id = correlation_id(&parts.extensions);
         let dry_run = dry_run(parts.uri.query()).map_err(IntoResponse::into_response)?;
-        let expected_version = if_match(&parts.headers).map_err(IntoResponse::into_response)?;
-        let content_type = parts.headers.get(header::CONTENT_TYPE).cloned();
-        let bytes = Bytes::from_request(Request::from_parts(parts.clone(), body), service)
-            .await
-            .map_err(|rejection| Problem::body_unreadable(rejection.status()).into_response())?;
-        let idempotency = keep_under(
-            &parts.headers,
-            &caller,
-            (parts.method.as_str(), parts.uri.path()),
-            &bytes,
-        )
-        .map_err(IntoResponse::into_response)?;
-        let body = match T::when_empty() {
-            Some(empty) if bytes.is_empty() => empty,
-            _ => crate::json::parse(content_type.as_ref(), &bytes)
-                .map_err(IntoResponse::into_response)?,
-        };
+        let bytes = body::octets(&parts, body, service).await?;
+        let place = (parts.method.as_str(), parts.uri.path());
         Ok(Self {
-            body,
-            caller,
-            correlation_id,
+            body: body::parse(&parts, &bytes).map_err(IntoResponse::into_response)?,
+            correlation_id: correlation_id(&parts.extensions),
             dry_run,
-            expected_version,
-            // A trial has no effect that a repetition could repeat, and no answer worth keeping.
-            idempotency: idempotency.filter(|_| !dry_run),
+            if_match: if_match(&parts.headers),
+            idempotency: keep_under(&parts.headers, &caller, place, &bytes),
+            caller,
         })
     }
 }
 
 impl<T> Mutation<T> {
     /// The version that the caller saw, if it said so.
-    pub(crate) const fn expected_version(&self) -> Option<u64> {
-        self.expected_version
+    ///
+    /// # Errors
+    /// 400 when what it said is no version.
+    pub(crate) fn expected_version(&self) -> Result<Option<u64>, Problem> {
+        self.if_match.clone()
     }
 
     /// The version that the caller saw.
     ///
     /// # Errors
-    /// 428 when it did not say so.
+    /// 428 when it did not say so, 400 when what it said is no version.
     pub(crate) fn required_version(&self) -> Result<Option<u64>, Problem> {
-        self.expected_version
+        self.expected_version()?
             .map(Some)
             .ok_or_else(Problem::precondition_required)
     }
@@ -103,9 +70,18 @@ impl<T> Mutation<T> {
         self.dry_run
     }
 
-    /// Whether the caller wants the answer kept for repetitions.
-    pub(crate) const fn is_idempotent(&self) -> bool {
-        self.idempotency.is_some()
+    /// The answer has a secret, and is not kept for anybody.
+    ///
+    /// # Errors
+    /// 400 when the caller wants it kept for repetitions.
+    pub(crate) fn refuse_repetition(&self) -> Result<(), Problem> {
+        match &self.idempotency {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) | Err(_) => {
+                let detail = "An answer with a secret is not kept, so this request cannot be repeated under an Idempotency-Key.";
+                Err(Problem::bad_request("idempotency_not_supported", detail))
+            }
+        }
     }
 
     /// Who asks.
@@ -125,28 +101,29 @@ impl<T> Mutation<T> {
         act: &A,
         status: StatusCode,
         view: impl Fn(&A::Output) -> V + Send + Sync,
-    ) -> Response {
+    ) -> Answered {
         let answer = |output: &A::Output| Answer::new(status, view(output));
         let render = |output: &A::Output| answer(output)?.to_kept();
+        // A trial has no effect that a repetition could repeat, and no answer worth keeping.
+        let kept_under = self.idempotency?.filter(|_| !self.dry_run);
         let run = Execution {
             caller: &self.caller,
             correlation_id: self.correlation_id,
             dry_run: self.dry_run,
-            keep: self.idempotency.clone().map(|key| Keep {
+            keep: kept_under.map(|key| Keep {
                 key,
                 render: &render,
             }),
         };
-        let executed = service.execute(act, &run).await;
-        let given = executed.and_then(|executed| match executed {
+        let given = match service.execute(act, &run).await? {
             // Nothing was created by a trial; what has no content has none then either.
             Executed::Done(output) if self.dry_run && status == StatusCode::CREATED => {
-                Answer::new(StatusCode::OK, view(&output))?.give()
+                Answer::new(StatusCode::OK, view(&output))?
             }
-            Executed::Done(output) => answer(&output)?.give(),
-            Executed::Repeated(kept) => Answer::from_kept(&kept)?.give(),
-        });
-        given.unwrap_or_else(|error| problem(error).into_response())
+            Executed::Done(output) => answer(&output)?,
+            Executed::Repeated(kept) => Answer::from_kept(&kept)?,
+        };
+        Ok(given.give()?)
     }
 }
 

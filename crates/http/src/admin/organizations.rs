@@ -2,18 +2,20 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use countersign_domain::ids::TenantId;
 use countersign_domain::organizations::{Organization, OrganizationEdit};
 use countersign_domain::time::UnixTime;
 use countersign_service::{
-    ChangeOrganizationStatus, CreateOrganization, EditOrganization, Service, SigningAlgorithm,
+    ChangeOrganizationStatus, CreateOrganization, EditOrganization, OrganizationStatusChange,
+    Service, SigningAlgorithm,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::mutation::{Body, Mutation};
-use super::{App, Authenticated, List, Tenant, problem};
+use super::body::Body;
+use super::mutation::Mutation;
+use super::{Answered, App, Authenticated, List, Tenant};
 use crate::conditional::with_etag;
 use crate::pagination::Paging;
 use crate::problem::ProblemDocument;
@@ -132,7 +134,7 @@ impl Body for ReasonBody {
 pub(crate) async fn create(
     State(service): State<App>,
     request: Mutation<NewOrganization>,
-) -> Response {
+) -> Answered {
     let NewOrganization {
         name,
         signing_algorithm,
@@ -160,24 +162,13 @@ pub(crate) async fn list(
     State(service): State<App>,
     Authenticated(caller): Authenticated,
     paging: Paging,
-) -> Response {
-    let page = match paging.page_after::<TenantId>() {
-        Ok(page) => page,
-        Err(problem) => return problem.into_response(),
-    };
-    match service.organizations(&caller, &page).await {
-        Ok(found) => {
-            let views = found
-                .iter()
-                .map(|organization| OrganizationView::new(&service, organization))
-                .collect();
-            List::new(views, paging.limit, |view: &OrganizationView| {
-                view.tenant_id.clone()
-            })
-            .into_response()
-        }
-        Err(error) => problem(error).into_response(),
-    }
+) -> Answered {
+    let page = paging.page_after::<TenantId>()?;
+    let found = service.organizations(&caller, &page).await?;
+    let view = |organization| OrganizationView::new(&service, organization);
+    let views = found.iter().map(view).collect();
+    let cursor = |view: &OrganizationView| view.tenant_id.clone();
+    Ok(List::new(views, paging.limit, cursor).into_response())
 }
 
 /// Show an organization
@@ -190,14 +181,10 @@ pub(crate) async fn show(
     State(service): State<App>,
     Authenticated(caller): Authenticated,
     Tenant(tenant_id): Tenant,
-) -> Response {
-    match service.organization(&caller, tenant_id).await {
-        Ok(organization) => with_etag(
-            organization.version,
-            OrganizationView::new(&service, &organization),
-        ),
-        Err(error) => problem(error).into_response(),
-    }
+) -> Answered {
+    let organization = service.organization(&caller, tenant_id).await?;
+    let view = OrganizationView::new(&service, &organization);
+    Ok(with_etag(organization.version, view))
 }
 
 /// Edit an organization
@@ -213,25 +200,20 @@ pub(crate) async fn edit(
     State(service): State<App>,
     Tenant(tenant_id): Tenant,
     request: Mutation<OrganizationPatch>,
-) -> Response {
-    let expected_version = match request.required_version() {
-        Ok(version) => version,
-        Err(problem) => return problem.into_response(),
-    };
+) -> Answered {
     let OrganizationPatch {
         name,
         signing_algorithm,
         permission_groups,
     } = &request.body;
-    let fields = OrganizationEdit {
-        name: name.clone(),
-        signing_algorithm: *signing_algorithm,
-        permission_groups: permission_groups.clone(),
-    };
     let act = EditOrganization {
         tenant_id,
-        expected_version,
-        fields,
+        expected_version: request.required_version()?,
+        fields: OrganizationEdit {
+            name: name.clone(),
+            signing_algorithm: *signing_algorithm,
+            permission_groups: permission_groups.clone(),
+        },
     };
     let view = |organization: &Organization| OrganizationView::new(&service, organization);
     request.run(&service, &act, StatusCode::OK, view).await
@@ -247,8 +229,14 @@ pub(crate) async fn suspend(
     State(service): State<App>,
     Tenant(tenant_id): Tenant,
     request: Mutation<ReasonBody>,
-) -> Response {
-    change_status(&service, tenant_id, request, true).await
+) -> Answered {
+    change_status(
+        &service,
+        tenant_id,
+        request,
+        OrganizationStatusChange::Suspend,
+    )
+    .await
 }
 
 /// Restore a suspended organization
@@ -261,20 +249,26 @@ pub(crate) async fn restore(
     State(service): State<App>,
     Tenant(tenant_id): Tenant,
     request: Mutation<ReasonBody>,
-) -> Response {
-    change_status(&service, tenant_id, request, false).await
+) -> Answered {
+    change_status(
+        &service,
+        tenant_id,
+        request,
+        OrganizationStatusChange::Restore,
+    )
+    .await
 }
 
 async fn change_status(
     service: &App,
     tenant_id: TenantId,
     request: Mutation<ReasonBody>,
-    suspend: bool,
-) -> Response {
+    change: OrganizationStatusChange,
+) -> Answered {
     let act = ChangeOrganizationStatus {
         tenant_id,
-        expected_version: request.expected_version(),
-        suspend,
+        expected_version: request.expected_version()?,
+        change,
         reason: request.body.reason.clone(),
     };
     let view = |organization: &Organization| OrganizationView::new(service, organization);

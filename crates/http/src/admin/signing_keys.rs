@@ -3,15 +3,16 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use countersign_domain::time::UnixTime;
 use countersign_service::{RevokeToken, RotateSigningKeys, SigningKeyFacts};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::mutation::{Body, Mutation};
+use super::body::Body;
+use super::mutation::Mutation;
 use super::organizations::rfc3339;
-use super::{App, Authenticated, Tenant, problem};
+use super::{Answered, App, Authenticated, Tenant};
 use crate::problem::ProblemDocument;
 
 /// A signing key of an organization.
@@ -97,11 +98,9 @@ pub(crate) async fn list(
     State(service): State<App>,
     Authenticated(caller): Authenticated,
     Tenant(tenant_id): Tenant,
-) -> Response {
-    match service.signing_keys(&caller, tenant_id).await {
-        Ok(keys) => Json(SigningKeysView::new(&keys)).into_response(),
-        Err(error) => problem(error).into_response(),
-    }
+) -> Answered {
+    let keys = service.signing_keys(&caller, tenant_id).await?;
+    Ok(Json(SigningKeysView::new(&keys)).into_response())
 }
 
 /// Rotate the signing keys of an organization out of schedule
@@ -115,7 +114,7 @@ pub(crate) async fn rotate(
     State(service): State<App>,
     Tenant(tenant_id): Tenant,
     request: Mutation<RotateKeysBody>,
-) -> Response {
+) -> Answered {
     let act = RotateSigningKeys {
         tenant_id,
         emergency: request.body.emergency,
@@ -137,7 +136,7 @@ pub(crate) async fn revoke_token(
     State(service): State<App>,
     Tenant(tenant_id): Tenant,
     request: Mutation<RevokeTokenBody>,
-) -> Response {
+) -> Answered {
     let act = RevokeToken {
         tenant_id,
         jti: request.body.jti.clone(),

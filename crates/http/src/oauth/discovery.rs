@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Response};
 use countersign_domain::ids::TenantId;
 
 use super::client::Tenant;
-use crate::admin::{App, problem};
+use crate::admin::App;
+use crate::problem::Problem;
 
 /// Shorter than the time that a new key is published before its first use.
 const CACHE: &str = "public, max-age=300";
@@ -35,14 +36,14 @@ pub(crate) async fn jwks(State(service): State<App>, Tenant(tenant): Tenant) -> 
             [(CONTENT_TYPE, "application/jwk-set+json")],
             jwks.to_string(),
         )),
-        Err(error) => problem(error).into_response(),
+        Err(error) => Problem::from(error).into_response(),
     }
 }
 
 async fn metadata(service: &App, tenant: TenantId, openid: bool) -> Response {
     match service.metadata(tenant, openid).await {
         Ok(document) => published(Json(document)),
-        Err(error) => problem(error).into_response(),
+        Err(error) => Problem::from(error).into_response(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::schema::operations;
 use crate::support::{Api, ORGANIZATIONS, fresh_key};
 
 /// A good request for an operation: path and body. Writing ones are tried, not done.
-fn example(api: &Api, operation: &str, spare_token: &str) -> (String, Option<Value>) {
+pub(crate) fn example(api: &Api, operation: &str, spare_token: &str) -> (String, Option<Value>) {
     let (acme, a1) = (api.acme(), api.a1());
     let suspended = format!("{}/{}", api.configurations(), api.world.a2.id);
     let trial = |path: String, body: Value| (format!("{path}?dry_run=true"), Some(body));
@@ -29,7 +29,10 @@ fn example(api: &Api, operation: &str, spare_token: &str) -> (String, Option<Val
         "deactivate_configuration" => trial(format!("{a1}/deactivate"), json!({})),
         "edit_configuration" => trial(a1, json!({"name": "n"})),
         "edit_organization" => trial(acme, json!({"name": "n"})),
-        "explain_assertion" => trial(format!("{acme}/explain"), json!({"assertion": "a.b.c"})),
+        "explain_assertion" => (
+            format!("{acme}/explain"),
+            Some(json!({"assertion": "a.b.c"})),
+        ),
         "list_activity" => read(format!("{acme}/activity")),
         "list_api_tokens" => read(format!(
             "/api/v1/api-tokens?tenant_id={}",
@@ -41,9 +44,9 @@ fn example(api: &Api, operation: &str, spare_token: &str) -> (String, Option<Val
         "list_organizations" => read(ORGANIZATIONS.to_owned()),
         "list_platform_activity" => read("/api/v1/activity".to_owned()),
         "list_signing_keys" => read(format!("{acme}/signing-keys")),
-        "preview_key" => trial(
+        "preview_key" => (
             format!("{acme}/keys/preview"),
-            json!({"public_key": fresh_key()}),
+            Some(json!({"public_key": fresh_key()})),
         ),
         "restore_configuration" => trial(format!("{suspended}/restore"), json!({})),
         "restore_organization" => trial(format!("{acme}/restore"), json!({})),

@@ -25,7 +25,7 @@ macro_rules! every {
 }
 
 /// What the admin API itself refuses: code, status, and what it means.
-const PROBLEMS: [(&str, u16, &str); 31] = [
+const PROBLEMS: [(&str, u16, &str); 32] = [
     (
         "api_token_required",
         401,
@@ -112,6 +112,11 @@ const PROBLEMS: [(&str, u16, &str); 31] = [
         "method_not_allowed",
         405,
         "The address does not take this method; see `Allow`.",
+    ),
+    (
+        "next_key_waiting",
+        409,
+        "The next signing key is published already and takes over by itself; a key that has leaked is replaced with `emergency`.",
     ),
     (
         "not_found",
@@ -274,7 +279,7 @@ fn configuration_refusals() -> Vec<ConfigurationRefusal> {
         AccessTokenLifetime, AlgorithmDoesNotFit, AlreadySuspended, AssertionLifetime, AudienceNotExclusive,
         CopiedClaim(any()), Deactivated, ExpiryInPast, GroupMalformed(any()), GroupNotEntitled(any()),
         GroupsOnStandard, Identifier { field: "…", cause: MalformedIdentifier::Empty }, IdentifierOfAnother("`verifier_issuer` or `verifier_subject`"), KeyAlreadyRegistered,
-        KeyIdMalformed, KeyIdTaken, NoKey, NoNextKey, NotASingleKey("`kid` or `algorithm`"), NotSuspended, NothingToChange, RetireAfter, SignerAudience,
+        KeyIdMalformed, KeyIdTaken, NextWithoutKey, NoKey, NoNextKey, NotASingleKey("`kid` or `algorithm`"), NotSuspended, NothingToChange, RetireAfter, SignerAudience,
         Text { field: "…", cause: MalformedText::Empty }, TooManyCopiedClaims, TooManyKeys, TripleTaken,
     ]
 }

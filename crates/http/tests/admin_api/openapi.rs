@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use countersign_domain::ids::ApiTokenId;
 use serde_json::Value;
 
+use crate::callers::example;
 use crate::schema::{document, operations, resolved};
 use crate::support::Api;
 
@@ -103,18 +105,44 @@ fn every_parameter_of_a_path_is_declared_and_required_and_no_other() {
     }
 }
 
-#[test]
-fn every_operation_that_writes_documents_trials_and_repetitions() {
-    for (method, path, operation) in operations() {
-        let parameters = operation["parameters"].as_array().into_iter().flatten();
-        let names: Vec<&str> = parameters.filter_map(|one| one["name"].as_str()).collect();
-        let writes = method != "GET";
-        assert_eq!(names.contains(&"dry_run"), writes, "{method} {path}");
-        assert_eq!(
-            names.contains(&"Idempotency-Key"),
-            writes,
-            "{method} {path}"
-        );
+/// What an operation takes beside its path and body is what it documents, no more and no less.
+#[tokio::test]
+async fn trials_repetitions_and_conditions_are_taken_exactly_where_they_are_documented() {
+    let api = Api::start().await;
+    let spare = ApiTokenId::from_random([7; 16]).to_string();
+    for (method, _, operation) in operations() {
+        if method == "GET" {
+            continue;
+        }
+        let documents = |name: &str| {
+            let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+            parameters.any(|one| one["name"] == name)
+        };
+        let name = operation["operationId"].as_str().unwrap();
+        let code = async |query: &str, (header, value): (&str, &str)| {
+            let (path, body) = example(&api, name, &spare);
+            let path = path.trim_end_matches("?dry_run=true");
+            let request = api.ask(method.clone().leak(), format!("{path}{query}"));
+            let mut request = request.header(header, value).json(&body.unwrap());
+            if method == "PATCH" && header != "if-match" {
+                request = request.if_match(1);
+            }
+            let answer = request.send().await;
+            let is_problem = answer.status.is_client_error();
+            is_problem.then(|| answer.json()["code"].as_str().unwrap().to_owned())
+        };
+        let refused = |code: &'static str| Some(code.to_owned());
+        let trial = "?dry_run=true";
+        let tried = code(trial, ("accept", "*/*")).await;
+        let takes_trials = tried != refused("query_unknown");
+        assert_eq!(takes_trials, documents("dry_run"), "{name}: {tried:?}");
+        let query = if takes_trials { trial } else { "" };
+        let kept = code(query, ("idempotency-key", "two words")).await;
+        let is_read = kept == refused("idempotency_key_malformed");
+        assert_eq!(is_read, documents("Idempotency-Key"), "{name}: {kept:?}");
+        let matched = code(query, ("if-match", "x")).await;
+        let is_read = matched == refused("if_match_malformed");
+        assert_eq!(is_read, documents("If-Match"), "{name}: {matched:?}");
     }
 }
 

@@ -85,9 +85,13 @@ async fn a_key_that_waits_is_accepted_already_and_takes_over_when_nothing_is_nam
             .status,
         200
     );
+    let nothing = json!({"as_next": true});
+    let answer = api.post(format!("{}/rotate", api.a1()), nothing).await;
+    assert_blames(&answer, "as_next_without_key", "/public_key");
     let resource = rotate(&api, json!({})).await;
     assert_eq!(key_states(&resource), ["current", "retiring"]);
     assert_eq!(resource["keys"][0]["kid"], "n");
+    assert_eq!(resource["version"], 3, "what was refused made no version");
     let answer = api.ask("POST", format!("{}/rotate", api.a1())).send().await;
     assert_blames(&answer, "no_next_key", "/public_key");
 }

@@ -3,7 +3,7 @@
 use countersign_domain::api_tokens::ApiRole;
 use serde_json::{Value, json};
 
-use crate::support::{Api, assert_blames};
+use crate::support::{Api, assert_blames, assert_problem};
 
 fn states(list: &Value) -> Vec<&str> {
     let keys = list["items"].as_array().unwrap().iter();
@@ -28,23 +28,20 @@ async fn the_list_has_public_members_only() {
 async fn a_rotation_publishes_the_next_key_first_and_once() {
     let api = Api::start().await;
     let path = format!("{}/signing-keys/rotate", api.acme());
-    for _ in 0..2 {
-        let list = api.post(&path, json!({})).await.json();
-        assert_eq!(
-            states(&list)
-                .iter()
-                .filter(|state| **state == "next")
-                .count(),
-            1
-        );
-        assert_eq!(
-            states(&list)
-                .iter()
-                .filter(|state| **state == "current")
-                .count(),
-            1
-        );
-    }
+    let list = api.post(&path, json!({})).await.json();
+    let mut published = states(&list);
+    published.sort_unstable();
+    assert_eq!(published, ["current", "next"]);
+    let activity = format!("{}/activity?kind=signing_keys.rotated", api.acme());
+    let recorded = api.get(&activity).await.text();
+    assert_problem(&api.post(&path, json!({})).await, 409, "next_key_waiting");
+    assert_eq!(
+        api.get(&activity).await.text(),
+        recorded,
+        "nothing was done"
+    );
+    let after = api.get(format!("{}/signing-keys", api.acme())).await.json();
+    assert_eq!(after, list);
     let jwks = api
         .world
         .server

@@ -1,7 +1,7 @@
 //! The activity of an organization.
 
 use countersign_domain::ids::TenantId;
-use countersign_store::{ActivityEntry, ActivityFilter, Page};
+use countersign_store::{ActivityEntry, ActivityFilter, Page, StoreError};
 use serde_json::json;
 
 use crate::world::{NOW, World, all};
@@ -26,6 +26,19 @@ async fn record(world: &World, entries: &[ActivityEntry]) {
 }
 
 on_both_databases! {
+    async fn a_cursor_that_names_no_entry_is_not_the_first_page(world: World) {
+        let tenant_id = TenantId::from_random([1; 16]);
+        record(&world, &[entry(tenant_id, "a", "co-1")]).await;
+        for cursor in ["", "x", "-1", "1.0"] {
+            let page = Page { after: Some(cursor.to_owned()), limit: 10 };
+            let mut unit = world.read().await;
+            let entries = unit.activity(tenant_id, &ActivityFilter::default(), &page).await;
+            assert!(matches!(entries, Err(StoreError::Cursor(_))), "{cursor}: {entries:?}");
+            let requests = unit.changes(tenant_id, &page).await;
+            assert!(matches!(requests, Err(StoreError::Cursor(_))), "{cursor}: {requests:?}");
+        }
+    }
+
     async fn entries_come_back_as_they_were_newest_first_in_pages(world: World) {
         let tenant_id = TenantId::from_random([1; 16]);
         let entries: Vec<_> = (0..5).map(|n| entry(tenant_id, "change.applied", &format!("co-{n}"))).collect();

@@ -6,10 +6,9 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use crate::world::World;
 
 /// Statements that only one database is asked to run.
-const ONLY_POSTGRES: [&str; 7] = [
+const ONLY_POSTGRES: [&str; 6] = [
     "clock_timestamp",
     "nextval(",
-    "pg_notify",
     "pg_advisory",
     "replay_keys",
     "unnest(",

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use countersign_domain::configurations::{
     AuthType, Configuration, ConfigurationEdit, ReplayProtection,
 };
@@ -12,8 +11,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{ConfigurationView, PublicKeyInput, RepairView};
-use crate::admin::mutation::{Body, Mutation};
-use crate::admin::{App, Tenant, problem};
+use crate::admin::body::Body;
+use crate::admin::mutation::Mutation;
+use crate::admin::{Answered, App, Tenant};
 use crate::problem::ProblemDocument;
 
 /// A configuration to be created. Only the key is required; everything else has a good default.
@@ -98,23 +98,19 @@ pub(crate) async fn create(
     State(service): State<App>,
     Tenant(tenant_id): Tenant,
     request: Mutation<NewConfigurationBody>,
-) -> Response {
+) -> Answered {
     let body = &request.body;
-    let import = match service
-        .import_key(request.caller(), tenant_id, body.public_key.to_text())
-        .await
-    {
-        Ok(import) => import,
-        Err(error) => return problem(error).into_response(),
-    };
+    let text = body.public_key.to_text();
+    let import = service
+        .import_key(request.caller(), tenant_id, text)
+        .await?;
     let repairs = RepairView::all(&import);
-    let (fields, algorithm, kid) = (body.fields(), body.algorithm, body.kid.clone());
     let act = CreateConfiguration {
         tenant_id,
-        fields,
+        fields: body.fields(),
         keys: import.keys,
-        algorithm,
-        kid,
+        algorithm: body.algorithm,
+        kid: body.kid.clone(),
     };
     let view = |configuration: &Configuration| ConfigurationView::new(configuration, &repairs);
     request.run(&service, &act, StatusCode::CREATED, view).await

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use countersign_domain::configurations::{
     AuthType, Configuration, ConfigurationEdit, ReplayProtection,
 };
@@ -12,8 +11,9 @@ use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use super::{ConfigurationView, InPath};
-use crate::admin::App;
-use crate::admin::mutation::{Body, Mutation};
+use crate::admin::body::Body;
+use crate::admin::mutation::Mutation;
+use crate::admin::{Answered, App};
 use crate::problem::ProblemDocument;
 
 /// Changes to a configuration; what is left out stays, and `null` clears `expires_at`, `owner` and `notes`.
@@ -106,15 +106,11 @@ pub(crate) async fn edit(
     State(service): State<App>,
     InPath { tenant_id, id }: InPath,
     request: Mutation<ConfigurationPatch>,
-) -> Response {
-    let expected_version = match request.required_version() {
-        Ok(version) => version,
-        Err(problem) => return problem.into_response(),
-    };
+) -> Answered {
     let act = EditConfiguration {
         tenant_id,
         id,
-        expected_version,
+        expected_version: request.required_version()?,
         fields: request.body.fields(),
     };
     let view = |configuration: &Configuration| ConfigurationView::new(configuration, &[]);

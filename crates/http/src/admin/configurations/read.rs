@@ -1,19 +1,19 @@
 //! `GET …/configurations`, `…/{id}` and `…/{id}/versions`.
 
-use axum::extract::{Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
+use axum::response::IntoResponse;
 use countersign_domain::configurations::ConfigurationStatus;
 use countersign_domain::ids::ConfigurationId;
-use countersign_service::StoredVersion;
+use countersign_service::{ServiceError, StoredVersion};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{ConfigurationView, InPath};
 use crate::admin::organizations::rfc3339;
-use crate::admin::{App, Authenticated, List, Tenant, problem};
+use crate::admin::{Answered, App, Authenticated, List, QueryOf, Tenant, asked};
 use crate::conditional::with_etag;
 use crate::pagination::Paging;
-use crate::problem::{Problem, ProblemDocument};
+use crate::problem::ProblemDocument;
 
 /// Which configurations to list.
 #[derive(Deserialize, IntoParams)]
@@ -41,14 +41,15 @@ pub(crate) struct VersionView {
 }
 
 impl VersionView {
-    fn new(version: &StoredVersion) -> Self {
-        Self {
+    fn new(version: &StoredVersion) -> Result<Self, ServiceError> {
+        Ok(Self {
             version: version.version,
             change_request: version.change_request,
             applied_at: rfc3339(version.applied_at),
             digest: version.digest.to_string(),
-            state: serde_json::from_str(&version.state).unwrap_or_default(),
-        }
+            state: serde_json::from_str(&version.state)
+                .map_err(|error| ServiceError::Fault(error.to_string()))?,
+        })
     }
 }
 
@@ -63,32 +64,17 @@ pub(crate) async fn list(
     Authenticated(caller): Authenticated,
     Tenant(tenant_id): Tenant,
     paging: Paging,
-    filter: Result<Query<StatusFilter>, axum::extract::rejection::QueryRejection>,
-) -> Response {
-    let Ok(Query(filter)) = filter else {
-        let detail = "status must be ACTIVE, SUSPENDED or DEACTIVATED.";
-        return Problem::bad_request("query_invalid", detail).into_response();
-    };
-    let page = match paging.page_after::<ConfigurationId>() {
-        Ok(page) => page,
-        Err(problem) => return problem.into_response(),
-    };
-    match service
+    filter: QueryOf<StatusFilter>,
+) -> Answered {
+    let filter = asked(filter, "status must be ACTIVE, SUSPENDED or DEACTIVATED.")?;
+    let page = paging.page_after::<ConfigurationId>()?;
+    let found = service
         .configurations(&caller, tenant_id, filter.status, &page)
-        .await
-    {
-        Ok(found) => {
-            let views = found
-                .iter()
-                .map(|configuration| ConfigurationView::new(configuration, &[]))
-                .collect();
-            List::new(views, paging.limit, |view: &ConfigurationView| {
-                view.id.clone()
-            })
-            .into_response()
-        }
-        Err(error) => problem(error).into_response(),
-    }
+        .await?;
+    let view = |configuration| ConfigurationView::new(configuration, &[]);
+    let views = found.iter().map(view).collect();
+    let cursor = |view: &ConfigurationView| view.id.clone();
+    Ok(List::new(views, paging.limit, cursor).into_response())
 }
 
 /// Show a configuration
@@ -104,14 +90,10 @@ pub(crate) async fn show(
     State(service): State<App>,
     Authenticated(caller): Authenticated,
     InPath { tenant_id, id }: InPath,
-) -> Response {
-    match service.configuration(&caller, tenant_id, id).await {
-        Ok(configuration) => with_etag(
-            configuration.version,
-            ConfigurationView::new(&configuration, &[]),
-        ),
-        Err(error) => problem(error).into_response(),
-    }
+) -> Answered {
+    let configuration = service.configuration(&caller, tenant_id, id).await?;
+    let view = ConfigurationView::new(&configuration, &[]);
+    Ok(with_etag(configuration.version, view))
 }
 
 /// List the versions of a configuration, the newest first
@@ -129,20 +111,13 @@ pub(crate) async fn versions(
     Authenticated(caller): Authenticated,
     InPath { tenant_id, id }: InPath,
     paging: Paging,
-) -> Response {
-    let page = match paging.page_after::<i64>() {
-        Ok(page) => page,
-        Err(problem) => return problem.into_response(),
-    };
-    let target = id.to_string();
-    match service.versions(&caller, tenant_id, &target, &page).await {
-        Ok(found) => {
-            let views = found.iter().map(VersionView::new).collect();
-            List::new(views, paging.limit, |view: &VersionView| {
-                view.version.to_string()
-            })
-            .into_response()
-        }
-        Err(error) => problem(error).into_response(),
-    }
+) -> Answered {
+    let page = paging.page_after::<i64>()?;
+    let found = service
+        .versions(&caller, tenant_id, &id.to_string(), &page)
+        .await?;
+    let views: Result<Vec<VersionView>, ServiceError> =
+        found.iter().map(VersionView::new).collect();
+    let cursor = |view: &VersionView| view.version.to_string();
+    Ok(List::new(views?, paging.limit, cursor).into_response())
 }

@@ -2,15 +2,15 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use countersign_domain::configurations::Configuration;
 use countersign_service::{Algorithm, RotateConfiguration};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{ConfigurationView, InPath, PublicKeyInput, RepairView};
-use crate::admin::mutation::{Body, Mutation};
-use crate::admin::{App, problem};
+use crate::admin::body::Body;
+use crate::admin::mutation::Mutation;
+use crate::admin::{Answered, App};
 use crate::problem::ProblemDocument;
 
 /// A change of keys.
@@ -51,22 +51,20 @@ pub(crate) async fn rotate(
     State(service): State<App>,
     InPath { tenant_id, id }: InPath,
     request: Mutation<RotationBody>,
-) -> Response {
+) -> Answered {
     let body = &request.body;
     let (mut keys, mut repairs) = (Vec::new(), Vec::new());
     if let Some(public_key) = &body.public_key {
-        match service
-            .import_key(request.caller(), tenant_id, public_key.to_text())
-            .await
-        {
-            Ok(import) => (repairs, keys) = (RepairView::all(&import), import.keys),
-            Err(error) => return problem(error).into_response(),
-        }
+        let text = public_key.to_text();
+        let import = service
+            .import_key(request.caller(), tenant_id, text)
+            .await?;
+        (repairs, keys) = (RepairView::all(&import), import.keys);
     }
     let act = RotateConfiguration {
         tenant_id,
         id,
-        expected_version: request.expected_version(),
+        expected_version: request.expected_version()?,
         keys,
         algorithm: body.algorithm,
         kid: body.kid.clone(),

@@ -2,14 +2,13 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
 use countersign_domain::configurations::Configuration;
 use countersign_service::{ChangeConfigurationStatus, StatusChange};
 
 use super::{ConfigurationView, InPath};
-use crate::admin::App;
 use crate::admin::mutation::Mutation;
 use crate::admin::organizations::ReasonBody;
+use crate::admin::{Answered, App};
 use crate::problem::ProblemDocument;
 
 /// Suspend a configuration: no tokens are issued, and those issued before stop being active
@@ -26,7 +25,7 @@ pub(crate) async fn suspend(
     State(service): State<App>,
     path: InPath,
     request: Mutation<ReasonBody>,
-) -> Response {
+) -> Answered {
     change(&service, path, request, StatusChange::Suspend).await
 }
 
@@ -44,7 +43,7 @@ pub(crate) async fn restore(
     State(service): State<App>,
     path: InPath,
     request: Mutation<ReasonBody>,
-) -> Response {
+) -> Answered {
     change(&service, path, request, StatusChange::Restore).await
 }
 
@@ -62,7 +61,7 @@ pub(crate) async fn deactivate(
     State(service): State<App>,
     path: InPath,
     request: Mutation<ReasonBody>,
-) -> Response {
+) -> Answered {
     change(&service, path, request, StatusChange::Deactivate).await
 }
 
@@ -71,11 +70,11 @@ async fn change(
     path: InPath,
     request: Mutation<ReasonBody>,
     change: StatusChange,
-) -> Response {
+) -> Answered {
     let act = ChangeConfigurationStatus {
         tenant_id: path.tenant_id,
         id: path.id,
-        expected_version: request.expected_version(),
+        expected_version: request.expected_version()?,
         change,
         reason: request.body.reason.clone(),
     };

@@ -43,9 +43,9 @@ impl State {
 
 /// The state of one connection.
 #[derive(Clone, Debug)]
-pub(super) struct Exchange(Arc<Mutex<State>>);
+pub(super) struct Conversation(Arc<Mutex<State>>);
 
-impl Exchange {
+impl Conversation {
     /// A connection that was made at `since`.
     pub(super) fn new(since: Instant) -> Self {
         let state = State {
@@ -113,18 +113,21 @@ impl Exchange {
 #[derive(Debug)]
 pub(super) struct Noted {
     stream: Stream,
-    exchange: Exchange,
+    conversation: Conversation,
 }
 
 impl Noted {
-    /// Notes the incoming octets of `stream` in `exchange`.
-    pub(super) const fn new(stream: Stream, exchange: Exchange) -> Self {
-        Self { stream, exchange }
+    /// Notes the incoming octets of `stream` in `conversation`.
+    pub(super) const fn new(stream: Stream, conversation: Conversation) -> Self {
+        Self {
+            stream,
+            conversation,
+        }
     }
 
     /// Where they are noted.
-    pub(super) fn exchange(&self) -> Exchange {
-        self.exchange.clone()
+    pub(super) fn conversation(&self) -> Conversation {
+        self.conversation.clone()
     }
 }
 
@@ -138,7 +141,7 @@ impl AsyncRead for Noted {
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         let octets = &buf.filled()[before..];
         if !octets.is_empty() {
-            self.exchange.received(octets);
+            self.conversation.received(octets);
         }
         Poll::Ready(Ok(()))
     }
@@ -178,13 +181,13 @@ impl AsyncWrite for Noted {
 #[derive(Debug)]
 pub(super) struct TimedBody {
     body: Incoming,
-    exchange: Exchange,
+    conversation: Conversation,
 }
 
 impl TimedBody {
     /// A body that is still to come.
-    pub(super) const fn new(body: Incoming, exchange: Exchange) -> Self {
-        Self { body, exchange }
+    pub(super) const fn new(body: Incoming, conversation: Conversation) -> Self {
+        Self { body, conversation }
     }
 }
 
@@ -198,7 +201,7 @@ impl Body for TimedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         if !matches!(frame, Some(Ok(_))) || self.body.is_end_stream() {
-            self.exchange.body_is_over();
+            self.conversation.body_is_over();
         }
         Poll::Ready(frame)
     }
@@ -215,6 +218,6 @@ impl Body for TimedBody {
 impl Drop for TimedBody {
     /// A body that nobody reads is not waited for.
     fn drop(&mut self) {
-        self.exchange.body_is_over();
+        self.conversation.body_is_over();
     }
 }
