@@ -2,7 +2,7 @@
 
 use countersign_domain::change::AuthorizedChange;
 use countersign_domain::configurations::{
-    AuthType, Configuration, ConfigurationState, ConfigurationStatus,
+    AuthType, Configuration, ConfigurationState, ConfigurationStatus, RegisteredKey,
 };
 use countersign_domain::ids::{ConfigurationId, TenantId};
 use countersign_domain::time::UnixTime;
@@ -234,18 +234,13 @@ impl Unit {
         let text = canonical_text(authorized.change().canonical_after(), TABLE, &id)?;
         let state: ConfigurationState =
             serde_json::from_str(&text).map_err(|_| StoreError::corrupt(TABLE, "state", &id))?;
-        let (version, number, at) = (
-            to_int(authorized.version()),
-            to_int(number),
-            authorized.at().seconds(),
-        );
+        let (version, number) = (to_int(authorized.version()), to_int(number));
+        let at = authorized.at().seconds();
         let before = match authorized.version() {
             1 => None,
             _ => Some(self.as_it_stands(envelope.tenant_id, &id).await?),
         };
-        let created_at = before
-            .as_ref()
-            .map_or(at, |before| before.created_at.seconds());
+        let created_at = before.as_ref().map_or(at, |row| row.created_at.seconds());
         let mac = self.configuration_mac(&ConfigurationFacts {
             tenant: &tenant,
             id: &id,
@@ -281,15 +276,7 @@ impl Unit {
             at,
         ];
         self.tx.execute_one(statement, values).await?;
-        let known: Vec<_> = before
-            .iter()
-            .flat_map(|before| &before.state.keys)
-            .map(|key| key.fingerprint_sha256)
-            .collect();
-        let fresh = state
-            .keys
-            .iter()
-            .filter(|key| !known.contains(&key.fingerprint_sha256));
+        let fresh = fresh_keys(&state, before.as_ref());
         self.register_keys([&tenant, &id], fresh, at).await
     }
 
@@ -374,6 +361,18 @@ impl Unit {
             updated_at: UnixTime::from_seconds(dates[1]),
         })
     }
+}
+
+/// The keys that a configuration did not have before.
+fn fresh_keys<'k>(
+    state: &'k ConfigurationState,
+    before: Option<&'k Configuration>,
+) -> impl Iterator<Item = &'k RegisteredKey> + Send {
+    let known = before.map_or(&[][..], |before| &before.state.keys);
+    state.keys.iter().filter(|key| {
+        let mut known = known.iter();
+        known.all(|known| known.fingerprint_sha256 != key.fingerprint_sha256)
+    })
 }
 
 /// The columns that repeat a part of the state, so that the database can look at it.

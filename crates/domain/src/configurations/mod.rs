@@ -211,6 +211,7 @@ pub struct Configuration {
 }
 
 impl ConfigurationState {
+<<<<<<< ours
     /// Its tokens name nobody else: neither another client in `sub`, which a resource server could take for that one
     /// (RFC 9700 §4.15), nor this server or another organization in `aud`.
     ///
@@ -218,22 +219,39 @@ impl ConfigurationState {
     /// When `verifier_issuer` or `verifier_subject` has the form of a configuration's ID other than `id`, or
     /// `signer_audience` is the organization's `issuer` or lies below that of another.
     pub fn check_names(
+=======
+    /// The triple that selects this configuration.
+    #[must_use]
+    pub fn verifier_triple(&self) -> VerifierTriple {
+        VerifierTriple {
+            issuer: self.verifier_issuer.clone(),
+            subject: self.verifier_subject.clone(),
+            audience: self.verifier_audience.clone(),
+        }
+    }
+
+    /// Configurations other than `id` whose ID stands in `verifier_issuer` or `verifier_subject`, in either case of letters,
+    /// with the field. Unless it has ended, a resource server could take one for the other (RFC 9700 §4.15).
+    pub fn others_named(
+>>>>>>> theirs
         &self,
         id: ConfigurationId,
-        issuer: &Identifier,
-    ) -> Result<(), ConfigurationRefusal> {
-        for (field, name) in [
+    ) -> impl Iterator<Item = (&'static str, ConfigurationId)> {
+        let names = [
             ("verifier_issuer", &self.verifier_issuer),
             ("verifier_subject", &self.verifier_subject),
-        ] {
-            let named = name.as_str().to_ascii_lowercase();
-            if named
-                .parse()
-                .is_ok_and(|named: ConfigurationId| named != id)
-            {
-                return Err(ConfigurationRefusal::IdentifierOfAnother(field));
-            }
-        }
+        ];
+        names.into_iter().filter_map(move |(field, name)| {
+            let named = name.as_str().to_ascii_lowercase().parse().ok()?;
+            (named != id).then_some((field, named))
+        })
+    }
+
+    /// Its tokens are neither for this server, whose address for the organization is `issuer`, nor for another organization.
+    ///
+    /// # Errors
+    /// When `signer_audience` is the organization's issuer, or does not lie below it but among those of others.
+    pub fn check_audience(&self, issuer: &Identifier) -> Result<(), ConfigurationRefusal> {
         // Hosts are the same in upper and lower case, so the comparison is as wide.
         let audience = self.signer_audience.as_str().to_ascii_lowercase();
         let own = issuer.as_str().to_ascii_lowercase();

@@ -45,9 +45,9 @@ pub enum ConfigurationRefusal {
         "permission_groups belong to THIRD_PARTY configurations; a STANDARD one has all that the organization is entitled to"
     )]
     GroupsOnStandard,
-    /// A name has the form of a configuration's ID, and is not this one's.
+    /// A name has the form of a configuration's ID, and is neither this one's nor that of one that it can replace.
     #[error(
-        "{0} is the ID of another configuration, or looks like one; use this configuration's own ID or a name of yours"
+        "{0} is the ID of another configuration, or looks like one; use this configuration's own ID, that of a deactivated one which it replaces, or a name of yours"
     )]
     IdentifierOfAnother(&'static str),
     /// An issuer, subject or audience is malformed.

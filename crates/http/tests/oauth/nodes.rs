@@ -12,6 +12,7 @@ use countersign_testkit::{Assertion, DatabaseKind, FORM, Setup, World, postgres_
 use tower::ServiceExt as _;
 
 /// The world on PostgreSQL, where there is a server.
+#[expect(clippy::print_stdout, reason = "a test that could not be run says so")]
 async fn on_postgres(test: &str) -> Option<World> {
     if postgres_url().is_none() {
         println!("skipped: PostgreSQL ({test})");
