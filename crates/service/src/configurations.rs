@@ -1,14 +1,14 @@
 //! Configurations: create, edit, rotate, suspend, restore, deactivate, read.
 
-use countersign_crypto::Algorithm;
 use countersign_crypto::import::{
     Import, ImportOptions, ImportedKey, SharedFactorCheck, import_keys,
 };
 use countersign_crypto::random_bytes;
+use countersign_crypto::{Algorithm, KeyFingerprint};
 use countersign_domain::change::{Base, ChangeKind};
 use countersign_domain::configurations::{
     AuthType, Configuration, ConfigurationEdit, ConfigurationRefusal, ConfigurationState,
-    ConfigurationStatus, DEFAULT_RETIRE_AFTER, NewConfiguration, Rotation,
+    ConfigurationStatus, DEFAULT_RETIRE_AFTER, NewConfiguration, RegisteredKey, Rotation,
 };
 use countersign_domain::ids::{ConfigurationId, TenantId};
 use countersign_domain::organizations::OrganizationState;
@@ -119,7 +119,7 @@ impl Act for CreateConfiguration {
         };
         let issuer = context.service.settings().public_url.issuer(self.tenant_id);
         let state = new.into_state(&organization, &issuer, context.now)?;
-        refuse_known_keys(unit, id, &state).await?;
+        refuse_known_keys(unit, &[], &state).await?;
         apply(
             unit,
             context,
@@ -173,7 +173,7 @@ impl Act for RotateConfiguration {
             as_next: self.as_next,
             retire_after: self.retire_after.unwrap_or(DEFAULT_RETIRE_AFTER),
         };
-        let known: Vec<_> = before
+        let known: Vec<KeyFingerprint> = before
             .keys
             .iter()
             .map(|key| key.fingerprint_sha256)
@@ -186,7 +186,7 @@ impl Act for RotateConfiguration {
             return Err(ConfigurationRefusal::KeyAlreadyRegistered.into());
         }
         let after = before.rotate(rotation, context.now)?;
-        refuse_known_keys(unit, self.id, &after).await?;
+        refuse_known_keys(unit, &known, &after).await?;
         apply(
             unit,
             context,
@@ -306,17 +306,17 @@ fn shares_the_issuer(
         && state.verifier_audience == context.service.settings().public_url.issuer(tenant_id)
 }
 
-/// One key, one configuration, on the whole platform; and no RSA key that shares a prime with another.
+/// A key is registered once on the whole platform, for good (`docs/decisions/0005-keys-are-never-reused.md`), and no RSA
+/// key shares a prime with another. Keys that the configuration had before, by their fingerprints, are not new.
 async fn refuse_known_keys(
     unit: &mut Unit,
-    id: ConfigurationId,
+    before: &[KeyFingerprint],
     state: &ConfigurationState,
 ) -> Result<(), ServiceError> {
-    for key in &state.keys {
-        if unit
-            .key_is_registered(&key.fingerprint_sha256.to_string(), id)
-            .await?
-        {
+    let is_fresh = |key: &&RegisteredKey| !before.contains(&key.fingerprint_sha256);
+    for key in state.keys.iter().filter(is_fresh) {
+        let fingerprint = key.fingerprint_sha256.to_string();
+        if unit.key_is_registered(&fingerprint).await? {
             return Err(ConfigurationRefusal::KeyAlreadyRegistered.into());
         }
         let parsed = countersign_crypto::PublicKey::from_pem(&key.public_key)

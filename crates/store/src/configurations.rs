@@ -2,7 +2,7 @@
 
 use countersign_domain::change::AuthorizedChange;
 use countersign_domain::configurations::{
-    AuthType, Configuration, ConfigurationState, ConfigurationStatus,
+    AuthType, Configuration, ConfigurationState, ConfigurationStatus, RegisteredKey,
 };
 use countersign_domain::ids::{ConfigurationId, TenantId};
 use countersign_domain::time::UnixTime;
@@ -233,15 +233,13 @@ impl Unit {
         let text = canonical_text(authorized.change().canonical_after(), TABLE, &id)?;
         let state: ConfigurationState =
             serde_json::from_str(&text).map_err(|_| StoreError::corrupt(TABLE, "state", &id))?;
-        let (version, number, at) = (
-            to_int(authorized.version()),
-            to_int(number),
-            authorized.at().seconds(),
-        );
-        let created_at = match authorized.version() {
-            1 => at,
-            _ => self.creation_of(envelope.tenant_id, &id).await?,
+        let (version, number) = (to_int(authorized.version()), to_int(number));
+        let at = authorized.at().seconds();
+        let before = match authorized.version() {
+            1 => None,
+            _ => Some(self.as_it_stands(envelope.tenant_id, &id).await?),
         };
+        let created_at = before.as_ref().map_or(at, |row| row.created_at.seconds());
         let mac = self.configuration_mac(&ConfigurationFacts {
             tenant: &tenant,
             id: &id,
@@ -277,16 +275,20 @@ impl Unit {
             at,
         ];
         self.tx.execute_one(statement, values).await?;
-        self.register_keys(&tenant, &id, &state, at).await
+        let fresh = fresh_keys(&state, before.as_ref());
+        self.register_keys([&tenant, &id], fresh, at).await
     }
 
-    /// When a configuration was created, out of the row as it stands.
-    async fn creation_of(&mut self, tenant_id: TenantId, id: &str) -> Result<i64, StoreError> {
-        let parsed = id
-            .parse()
-            .map_err(|_| StoreError::corrupt(TABLE, "id", id))?;
-        let before = self.configuration(tenant_id, parsed).await?;
-        Ok(before.ok_or(StoreError::Collision)?.created_at.seconds())
+    /// A configuration that is about to change.
+    async fn as_it_stands(
+        &mut self,
+        tenant_id: TenantId,
+        id: &str,
+    ) -> Result<Configuration, StoreError> {
+        let parsed = id.parse();
+        let id = parsed.map_err(|_| StoreError::corrupt(TABLE, "id", id))?;
+        let before = self.configuration(tenant_id, id).await?;
+        before.ok_or(StoreError::Collision)
     }
 
     fn configuration_mac(&self, facts: &ConfigurationFacts<'_>) -> Vec<u8> {
@@ -358,6 +360,18 @@ impl Unit {
             updated_at: UnixTime::from_seconds(dates[1]),
         })
     }
+}
+
+/// The keys that a configuration did not have before.
+fn fresh_keys<'k>(
+    state: &'k ConfigurationState,
+    before: Option<&'k Configuration>,
+) -> impl Iterator<Item = &'k RegisteredKey> + Send {
+    let known = before.map_or(&[][..], |before| &before.state.keys);
+    state.keys.iter().filter(|key| {
+        let mut known = known.iter();
+        known.all(|known| known.fingerprint_sha256 != key.fingerprint_sha256)
+    })
 }
 
 /// The columns that repeat a part of the state, so that the database can look at it.

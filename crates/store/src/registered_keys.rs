@@ -1,8 +1,7 @@
 //! Every public key ever registered: one key, one configuration, on the whole platform.
 
 use countersign_crypto::MacKey;
-use countersign_domain::configurations::ConfigurationState;
-use countersign_domain::ids::ConfigurationId;
+use countersign_domain::configurations::RegisteredKey;
 
 use crate::database::{Row, args};
 use crate::organizations::same;
@@ -21,17 +20,21 @@ struct RegisteredKeyRow {
 }
 
 impl Unit {
-    /// Whether a public key is registered with anybody but this configuration.
+    /// Whether a public key was ever registered, with whatever configuration.
     ///
     /// # Errors
     /// When the database is unavailable, or the row cannot be believed.
-    pub async fn key_is_registered(
-        &mut self,
-        fingerprint: &str,
-        id: ConfigurationId,
-    ) -> Result<bool, StoreError> {
-        let registered = self.registered_key(fingerprint).await?;
-        Ok(registered.is_some_and(|key| key.configuration != id.to_string()))
+    pub async fn key_is_registered(&mut self, fingerprint: &str) -> Result<bool, StoreError> {
+        let row = self
+            .tx
+            .fetch_optional(
+                "SELECT fingerprint, tenant_id, configuration_id, modulus, registered_at, mac FROM registered_keys
+                 WHERE fingerprint = $1",
+                args![fingerprint],
+            )
+            .await?;
+        let registered = row.map(|row| RegisteredKeyRow::proven(&row, &self.row_key));
+        Ok(registered.transpose()?.is_some())
     }
 
     /// RSA moduli registered on the whole platform, in pages by fingerprint, to find shared prime factors.
@@ -61,20 +64,16 @@ impl Unit {
             .collect()
     }
 
-    /// Registers the keys of a configuration that are not registered with it yet.
-    pub(crate) async fn register_keys(
+    /// Registers keys that a configuration did not have before; none of them may be registered already, with whatever
+    /// configuration.
+    pub(crate) async fn register_keys<'k>(
         &mut self,
-        tenant: &str,
-        id: &str,
-        state: &ConfigurationState,
+        [tenant, id]: [&str; 2],
+        fresh: impl Iterator<Item = &'k RegisteredKey> + Send,
         at: i64,
     ) -> Result<(), StoreError> {
-        for key in &state.keys {
+        for key in fresh {
             let fingerprint = key.fingerprint_sha256.to_string();
-            let known = self.registered_key(&fingerprint).await?;
-            if known.is_some_and(|known| known.tenant == tenant && known.configuration == id) {
-                continue;
-            }
             let parsed = countersign_crypto::PublicKey::from_pem(&key.public_key)
                 .map_err(|_| StoreError::corrupt("configurations", "state", id))?;
             let new = RegisteredKeyRow {
@@ -103,23 +102,6 @@ impl Unit {
                 .await?;
         }
         Ok(())
-    }
-
-    async fn registered_key(
-        &mut self,
-        fingerprint: &str,
-    ) -> Result<Option<RegisteredKeyRow>, StoreError> {
-        // By the fingerprint alone: whose key it is must be proven before it is compared.
-        let row = self
-            .tx
-            .fetch_optional(
-                "SELECT fingerprint, tenant_id, configuration_id, modulus, registered_at, mac FROM registered_keys
-                 WHERE fingerprint = $1",
-                args![fingerprint],
-            )
-            .await?;
-        row.map(|row| RegisteredKeyRow::proven(&row, &self.row_key))
-            .transpose()
     }
 }
 

@@ -161,3 +161,25 @@ async fn at_most_twenty_keys_and_the_oldest_retired_one_makes_room() {
         "the oldest is gone"
     );
 }
+
+/// Decision 5: a key is registered once, for good. A retired one that has left the state to make room does not come back,
+/// not even to its own configuration.
+#[tokio::test]
+async fn a_retired_key_that_made_room_does_not_come_back() {
+    let api = Api::start().await;
+    let path = format!("{}/rotate", api.a1());
+    for _ in 0..20 {
+        rotate(
+            &api,
+            json!({"public_key": fresh_key(), "retire_after_seconds": 0}),
+        )
+        .await;
+    }
+    let old = api.world.a1.key.public_key();
+    let body = json!({"public_key": old, "kid": "old"});
+    assert_blames(
+        &api.post(&path, body).await,
+        "key_already_registered",
+        "/public_key",
+    );
+}

@@ -27,17 +27,20 @@ on_both_databases! {
             "mac = (SELECT k.mac FROM kept k WHERE k.modulus IS NULL)".to_owned(),
         ] {
             world.leaked(format!("UPDATE registered_keys SET {edit} WHERE fingerprint = '{fingerprint}'")).await;
-            let read = world.read().await.key_is_registered(&fingerprint, thief).await;
+            let read = world.read().await.key_is_registered(&fingerprint).await;
             assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{edit}: {read:?}");
             if edit != "modulus = NULL" {
                 let moduli = world.read().await.registered_moduli(&all()).await;
                 assert!(matches!(moduli, Err(StoreError::Corrupt { .. })), "{edit}: {moduli:?}");
             }
-            let written = world.rename(tenant_id, owner, "again").await;
-            assert!(matches!(written, Err(StoreError::Corrupt { .. })), "{edit}: {written:?}");
+            let mut taken_over = world.state_of(tenant_id, thief).await;
+            taken_over.keys.clone_from(&state.keys);
+            let kind = ChangeKind::ConfigurationRotateKey;
+            let written = world.put(tenant_id, thief, kind, &taken_over).await;
+            assert!(matches!(written, Err(StoreError::Taken(_))), "{edit}: {written:?}");
             world.leaked("DELETE FROM registered_keys".to_owned()).await;
             world.leaked("INSERT INTO registered_keys SELECT * FROM kept".to_owned()).await;
         }
-        assert!(world.read().await.key_is_registered(&fingerprint, thief).await.unwrap());
+        assert!(world.read().await.key_is_registered(&fingerprint).await.unwrap());
     }
 }
