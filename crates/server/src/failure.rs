@@ -52,6 +52,7 @@ impl From<ServiceError> for ServerFailure {
             }
             ServiceError::NotFound => Self("not found".to_owned()),
             ServiceError::Collided
+            | ServiceError::ComparisonNeeded(_)
             | ServiceError::KeyNeeded(_)
             | ServiceError::Unavailable { .. } => {
                 Self("the database is unavailable; the log says why".to_owned())

@@ -21,6 +21,7 @@ use crate::Service;
 use crate::access::Caller;
 use crate::error::{Refused, RefusedKind, ServiceError};
 use crate::keyring::{self, SpareKey};
+use crate::shared_primes::{self, Compared, Modulus};
 
 /// How often a use case is tried again when its transaction collided with another one.
 const TRIES: u32 = 12;
@@ -53,6 +54,15 @@ pub struct Context<'a> {
     pub now: UnixTime,
     /// A signing key made ahead.
     pub(crate) spare: SpareKey,
+    /// New RSA keys, compared ahead with those that are registered.
+    pub(crate) compared: Option<Compared>,
+}
+
+/// What a use case needs that takes too long for a transaction: done outside, after a first attempt has asked for it.
+#[derive(Clone, Default)]
+struct Ahead {
+    key: Option<SigningKey>,
+    compared: Option<Compared>,
 }
 
 /// Turns an outcome into the answer that is kept: status and body.
@@ -97,11 +107,14 @@ impl Service {
         act: &A,
         run: &Execution<'_, A::Output>,
     ) -> Result<Executed<A::Output>, ServiceError> {
-        let mut made: Option<SigningKey> = None;
+        let mut ahead = Ahead::default();
         for attempt in 1.. {
-            match self.try_execute(act, run, made.clone()).await {
+            match self.try_execute(act, run, ahead.clone()).await {
+                Err(Attempt::ComparisonNeeded(moduli)) if attempt < TRIES => {
+                    ahead.compared = Some(shared_primes::compare(self.store(), moduli).await?);
+                }
                 Err(Attempt::KeyNeeded(algorithm)) if attempt < TRIES => {
-                    made = Some(keyring::make(algorithm).await?);
+                    ahead.key = Some(keyring::make(algorithm).await?);
                 }
                 Err(Attempt::Collided) if attempt < TRIES => {
                     // A random pause, longer each time, lets the others through.
@@ -111,7 +124,7 @@ impl Service {
                     ))
                     .await;
                 }
-                Err(Attempt::Collided | Attempt::KeyNeeded(_)) => {
+                Err(Attempt::Collided | Attempt::ComparisonNeeded(_) | Attempt::KeyNeeded(_)) => {
                     return Err(ServiceError::Unavailable { retry_after: 1 });
                 }
                 Err(Attempt::Failed(error)) => return Err(error),
@@ -125,7 +138,7 @@ impl Service {
         &self,
         act: &A,
         run: &Execution<'_, A::Output>,
-        made: Option<SigningKey>,
+        ahead: Ahead,
     ) -> Result<Executed<A::Output>, Attempt> {
         let now = self.now();
         let mut unit = self.store().write().await?;
@@ -148,7 +161,8 @@ impl Service {
             caller: run.caller,
             correlation_id: run.correlation_id,
             now,
-            spare: SpareKey::new(made),
+            spare: SpareKey::new(ahead.key),
+            compared: ahead.compared,
         };
         let output = act.perform(&mut unit, &context).await?;
         if run.dry_run {
@@ -243,6 +257,7 @@ impl Service {
 /// How one attempt ended without success.
 enum Attempt {
     Collided,
+    ComparisonNeeded(Vec<Modulus>),
     Failed(ServiceError),
     KeyNeeded(SigningAlgorithm),
 }
@@ -260,6 +275,7 @@ impl From<ServiceError> for Attempt {
     fn from(error: ServiceError) -> Self {
         match error {
             ServiceError::Collided => Self::Collided,
+            ServiceError::ComparisonNeeded(moduli) => Self::ComparisonNeeded(moduli),
             ServiceError::KeyNeeded(algorithm) => Self::KeyNeeded(algorithm),
             other => Self::Failed(other),
         }

@@ -1,8 +1,6 @@
 //! Configurations: create, edit, rotate, suspend, restore, deactivate, read.
 
-use countersign_crypto::import::{
-    Import, ImportOptions, ImportedKey, SharedFactorCheck, import_keys,
-};
+use countersign_crypto::import::{Import, ImportOptions, ImportedKey, import_keys};
 use countersign_crypto::random_bytes;
 use countersign_crypto::{Algorithm, KeyFingerprint};
 use countersign_domain::change::{Base, ChangeKind};
@@ -15,14 +13,11 @@ use countersign_domain::organizations::OrganizationState;
 use countersign_domain::time::UnixTime;
 use countersign_store::{Page, Unit};
 
-use crate::Service;
 use crate::access::Caller;
 use crate::changes::{Act, Context, Submission, base_moved, submit};
-use crate::error::{Refused, RefusedKind, ServiceError};
+use crate::error::ServiceError;
 use crate::organizations::stated_reason;
-
-/// Moduli compared at a time.
-const PAGE: u32 = 500;
+use crate::{Service, shared_primes};
 
 /// Creates a configuration.
 #[derive(Debug)]
@@ -119,7 +114,7 @@ impl Act for CreateConfiguration {
         };
         let issuer = context.service.settings().public_url.issuer(self.tenant_id);
         let state = new.into_state(&organization, &issuer, context.now)?;
-        refuse_known_keys(unit, &[], &state).await?;
+        refuse_known_keys(unit, context, &[], &state).await?;
         apply(
             unit,
             context,
@@ -186,7 +181,7 @@ impl Act for RotateConfiguration {
             return Err(ConfigurationRefusal::KeyAlreadyRegistered.into());
         }
         let after = before.rotate(rotation, context.now)?;
-        refuse_known_keys(unit, &known, &after).await?;
+        refuse_known_keys(unit, context, &known, &after).await?;
         apply(
             unit,
             context,
@@ -310,10 +305,12 @@ fn shares_the_issuer(
 /// key shares a prime with another. Keys that the configuration had before, by their fingerprints, are not new.
 async fn refuse_known_keys(
     unit: &mut Unit,
+    context: &Context<'_>,
     before: &[KeyFingerprint],
     state: &ConfigurationState,
 ) -> Result<(), ServiceError> {
     let is_fresh = |key: &&RegisteredKey| !before.contains(&key.fingerprint_sha256);
+    let mut moduli = Vec::new();
     for key in state.keys.iter().filter(is_fresh) {
         let fingerprint = key.fingerprint_sha256.to_string();
         if unit.key_is_registered(&fingerprint).await? {
@@ -321,37 +318,9 @@ async fn refuse_known_keys(
         }
         let parsed = countersign_crypto::PublicKey::from_pem(&key.public_key)
             .map_err(|error| ServiceError::Fault(error.to_string()))?;
-        if let Some(modulus) = parsed.rsa_modulus()
-            && shares_a_prime(unit, modulus).await?
-        {
-            return Err(ServiceError::Refused(Refused {
-                kind: RefusedKind::Invalid,
-                code: "rsa_shared_factor",
-                detail: "The key shares a prime factor with another key, so its private key can be computed by anybody. \
-                         Make a new key pair with a sound random number generator (`countersign keygen`)."
-                    .to_owned(),
-                pointer: Some("/public_key".to_owned()),
-            }));
-        }
+        moduli.extend(parsed.rsa_modulus().map(<[u8]>::to_vec));
     }
-    Ok(())
-}
-
-async fn shares_a_prime(unit: &mut Unit, modulus: &[u8]) -> Result<bool, ServiceError> {
-    let mut check = SharedFactorCheck::new(modulus);
-    let mut page = Page {
-        after: None,
-        limit: PAGE,
-    };
-    loop {
-        let moduli = unit.registered_moduli(&page).await?;
-        page.after = moduli.last().map(|(fingerprint, _)| fingerprint.clone());
-        let last = moduli.len() < PAGE as usize;
-        moduli.iter().for_each(|(_, other)| check.absorb(other));
-        if last {
-            return Ok(check.finish());
-        }
-    }
+    shared_primes::refuse(unit, moduli, context.compared.as_ref()).await
 }
 
 /// Imports a public key off the request path: judging a long RSA key takes a noticeable time.

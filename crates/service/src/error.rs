@@ -6,11 +6,16 @@ use countersign_domain::configurations::ConfigurationRefusal;
 use countersign_domain::organizations::OrganizationRefusal;
 use countersign_store::StoreError;
 
+use crate::shared_primes::Modulus;
+
 /// A use case that did not succeed.
 #[derive(Debug)]
 pub enum ServiceError {
     /// The transaction collided with another one; it is tried again before anybody hears of it.
     Collided,
+    /// New RSA keys must be compared with every registered one first, which takes too long for a transaction; that is
+    /// done before anybody hears of it.
+    ComparisonNeeded(Vec<Modulus>),
     /// Ours: logged in full, told to nobody.
     Fault(String),
     /// The caller may not do this.

@@ -21,6 +21,7 @@ mod ledger;
 mod maintenance;
 mod organizations;
 mod replay;
+mod shared_primes;
 mod signing_keys;
 mod snapshots;
 

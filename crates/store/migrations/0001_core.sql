@@ -105,6 +105,7 @@ CREATE TABLE registered_keys (
     tenant_id         TEXT   NOT NULL,             -- whose it is; never told to anybody else
     configuration_id  TEXT   NOT NULL,             -- the configuration
     modulus           BYTEA,                       -- RSA only, to find shared prime factors
+    rsa_place         BIGINT UNIQUE,               -- RSA only: its place in the order of registration, from 1
     registered_at     BIGINT NOT NULL,             -- seconds since 1970
     mac               BYTEA  NOT NULL              -- keyed digest of this row
 );

@@ -97,9 +97,9 @@ const TABLES: [Table; 11] = [
         "issuer" Text, "subject" Text, "audience" Text, "state" Text, "mac" Blob, "created_at" Int, "updated_at" Int,
     ], "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13"),
     table!("registered_keys", "fingerprint", [
-        "fingerprint" Text, "tenant_id" Text, "configuration_id" Text, "modulus" OptBlob, "registered_at" Int,
-        "mac" Blob,
-    ], "$1, $2, $3, $4, $5, $6"),
+        "fingerprint" Text, "tenant_id" Text, "configuration_id" Text, "modulus" OptBlob, "rsa_place" OptInt,
+        "registered_at" Int, "mac" Blob,
+    ], "$1, $2, $3, $4, $5, $6, $7"),
     table!("signing_keys", "tenant_id, kid", [
         "tenant_id" Text, "kid" Text, "algorithm" Text, "state" Text, "since" Int, "public_key" Text,
         "sealed" OptBlob, "created_at" Int, "mac" Blob,

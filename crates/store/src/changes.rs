@@ -32,6 +32,9 @@ impl StoreError {
         let Self::Taken(rule) = self else { return None };
         if rule.contains("configurations_triple") || rule.contains("configurations.issuer") {
             Some(UniqueRule::ConfigurationTriple)
+        } else if rule.contains("rsa_place") {
+            // Two keys were registered at the same moment: the use case is tried again.
+            None
         } else if rule.contains("registered_keys") {
             Some(UniqueRule::RegisteredKey)
         } else if rule.contains("one_open_edit") || rule.contains("change_requests.target") {

@@ -30,6 +30,7 @@ pub use error::StoreError;
 pub use feed::{FeedEvent, FeedPage, Topic};
 pub use idempotency::{IdempotencyKey, KeptAnswer};
 pub use issuances::{Issuance, ReplayEntry};
+pub use registered_keys::RegisteredModulus;
 pub use signing_keys::StoredSigningKey;
 pub use versions::StoredVersion;
 

@@ -180,7 +180,9 @@ impl<T> List<T> {
 /// The answer to a use case that did not succeed.
 pub(crate) fn problem(error: ServiceError) -> Problem {
     match error {
-        ServiceError::Collided | ServiceError::KeyNeeded(_) => Problem::unavailable(1),
+        ServiceError::Collided | ServiceError::ComparisonNeeded(_) | ServiceError::KeyNeeded(_) => {
+            Problem::unavailable(1)
+        }
         ServiceError::Fault(cause) => {
             tracing::error!(cause, "a fault");
             Problem::internal()

@@ -69,6 +69,24 @@ async fn k3_a_key_that_shares_a_prime_with_a_registered_one_is_refused_without_n
     assert!(!answer.text().contains(&api.world.bob.id.to_string()));
 }
 
+/// The comparison is made before the transaction; what another one registers in between is compared within it.
+#[tokio::test]
+async fn k3_of_two_keys_with_one_prime_that_come_together_one_is_refused() {
+    let api = Api::start().await;
+    let [first, second] = shared_prime();
+    let path = format!("{}/configurations", api.bob());
+    let (one, other) = tokio::join!(
+        api.post(&path, json!({"public_key": first})),
+        api.create(json!({"public_key": second})),
+    );
+    let refused = match (one.status.as_u16(), other.status.as_u16()) {
+        (201, _) => other,
+        (_, 201) => one,
+        _ => panic!("{} {}", one.text(), other.text()),
+    };
+    assert_blames(&refused, "rsa_shared_factor", "/public_key");
+}
+
 #[tokio::test]
 async fn the_worst_key_costs_less_than_the_patience_of_a_caller() {
     let api = Api::start().await;

@@ -5,7 +5,7 @@ use countersign_domain::change::ChangeKind;
 use countersign_domain::ids::ConfigurationId;
 use countersign_store::StoreError;
 
-use crate::world::{World, all, state_with_key};
+use crate::world::{World, state_with_key};
 
 on_both_databases! {
     /// A row handed to another configuration would let that one take the key over.
@@ -24,13 +24,15 @@ on_both_databases! {
             "mac = ''".to_owned(),
             "modulus = (SELECT k.mac FROM kept k WHERE k.modulus IS NULL)".to_owned(),
             "modulus = NULL".to_owned(),
+            "rsa_place = 7".to_owned(),
+            "rsa_place = NULL".to_owned(),
             "mac = (SELECT k.mac FROM kept k WHERE k.modulus IS NULL)".to_owned(),
         ] {
             world.leaked(format!("UPDATE registered_keys SET {edit} WHERE fingerprint = '{fingerprint}'")).await;
             let read = world.read().await.key_is_registered(&fingerprint).await;
             assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{edit}: {read:?}");
-            if edit != "modulus = NULL" {
-                let moduli = world.read().await.registered_moduli(&all()).await;
+            if edit != "rsa_place = NULL" {
+                let moduli = world.read().await.registered_moduli(0, 100).await;
                 assert!(matches!(moduli, Err(StoreError::Corrupt { .. })), "{edit}: {moduli:?}");
             }
             let mut taken_over = world.state_of(tenant_id, thief).await;
