@@ -220,19 +220,15 @@ async fn restore_replay_memory(
 ) -> Result<(Option<Arc<replay::ReplayMemory>>, Option<UnixTime>), ServiceError> {
     let one_writer = store.database().has_one_writer();
     let memory = one_writer.then(|| Arc::new(replay::ReplayMemory::default()));
-    // An assertion lives at most an hour and a little; what was used before that has lapsed. The clock may have been
-    // set forward since, so an hour more is read.
-    // Where several nodes share the database nothing is rebuilt: the newest row alone tells the latest moment.
-    let reach = match one_writer {
-        true => 2 * i64::from(countersign_domain::configurations::MAX_ASSERTION_LIFETIME),
-        false => 0,
-    };
-    let latest = store
-        .replay_memory(now.plus(-reach), |entry| {
-            if let Some(memory) = &memory {
+    if let Some(memory) = &memory {
+        // An assertion lives at most an hour and a little; what was used before that has lapsed. The clock may have been
+        // set forward since, so an hour more is read.
+        let reach = 2 * i64::from(countersign_domain::configurations::MAX_ASSERTION_LIFETIME);
+        store
+            .replay_memory(now.plus(-reach), |entry| {
                 memory.restore(entry.replay_key, entry.remember_until);
-            }
-        })
-        .await?;
-    Ok((memory, latest))
+            })
+            .await?;
+    }
+    Ok((memory, store.latest_issuance().await?))
 }

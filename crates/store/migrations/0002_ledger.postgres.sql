@@ -10,6 +10,8 @@ CREATE TABLE issuances (
     expires_at      BIGINT NOT NULL,             -- when the access token ends
     remember_until  BIGINT NOT NULL              -- until when the assertion must not be accepted again
 );
+-- Nodes take blocks of ids, so the order of ids is not that of time: what is oldest, and newest, is found here.
+CREATE INDEX issuances_by_time ON issuances (issued_at);
 
 -- Used assertions: its primary key decides a race between nodes.
 CREATE TABLE replay_keys (

@@ -90,9 +90,25 @@ impl Store {
         Ok((first, count))
     }
 
-    /// The used assertions that must still be remembered, and the latest moment on record.
+    /// The latest moment on record.
     ///
-    /// The record is in the order of time, so reading backwards ends at the first row older than `oldest`, the moment
+    /// # Errors
+    /// When the database is unavailable, or the row cannot be read.
+    pub async fn latest_issuance(&self) -> Result<Option<UnixTime>, StoreError> {
+        let mut tx = self.database().read().await?;
+        // One writer hands ids out in the order of time; several nodes take blocks of them.
+        let sql = tx.dialect(
+            "SELECT issued_at AS latest FROM issuances ORDER BY id DESC LIMIT 1",
+            "SELECT MAX(issued_at) AS latest FROM issuances",
+        );
+        let row = tx.fetch_optional(sql, args![]).await?;
+        let latest = row.map(|row| row.opt_int("latest")).transpose()?;
+        Ok(latest.flatten().map(UnixTime::from_seconds))
+    }
+
+    /// The used assertions that must still be remembered, of the embedded database.
+    ///
+    /// Its record is in the order of time, so reading backwards ends at the first row older than `oldest`, the moment
     /// before which no assertion can have been used that is still alive.
     ///
     /// # Errors
@@ -101,10 +117,9 @@ impl Store {
         &self,
         oldest: UnixTime,
         mut visit: impl FnMut(ReplayEntry),
-    ) -> Result<Option<UnixTime>, StoreError> {
+    ) -> Result<(), StoreError> {
         const PAGE: i64 = 20_000;
         let mut before = i64::MAX;
-        let mut latest = None;
         loop {
             let mut tx = self.database().read().await?;
             let rows = tx
@@ -118,10 +133,8 @@ impl Store {
             let full = rows.len() == usize::try_from(PAGE).unwrap_or(usize::MAX);
             for row in rows {
                 before = row.int("id")?;
-                let issued_at = UnixTime::from_seconds(row.int("issued_at")?);
-                latest = latest.max(Some(issued_at));
-                if issued_at < oldest {
-                    return Ok(latest);
+                if UnixTime::from_seconds(row.int("issued_at")?) < oldest {
+                    return Ok(());
                 }
                 let replay_key = fixed(row.blob("replay_key")?, "replay_key", before)?;
                 visit(ReplayEntry {
@@ -130,7 +143,7 @@ impl Store {
                 });
             }
             if !full {
-                return Ok(latest);
+                return Ok(());
             }
         }
     }
@@ -162,8 +175,8 @@ impl Store {
         }))
     }
 
-    /// Forgets issuances older than `before`, and replay keys that have lapsed at `now`, a bounded number at a time.
-    /// Returns how many rows went.
+    /// Forgets issuances older than `before`, and replay keys that have lapsed at `now`, at most `limit` of each. Returns
+    /// how many rows went; 0 when there is nothing more to forget.
     ///
     /// # Errors
     /// When the database is unavailable.
@@ -173,22 +186,33 @@ impl Store {
         now: UnixTime,
         limit: u32,
     ) -> Result<u64, StoreError> {
-        let mut tx = self.database().write().await?;
-        let gone = tx
-            .execute(
-                "DELETE FROM issuances WHERE id IN (
-                     SELECT id FROM issuances
-                     WHERE id <= (SELECT COALESCE(MIN(id), 0) FROM issuances) + $2 AND issued_at < $1
-                       AND remember_until < $3 AND expires_at < $3)",
-                args![before.seconds(), i64::from(limit), now.seconds()],
-            )
+        let limit = i64::from(limit);
+        let mut tx = match self.database() {
+            Database::Sqlite { .. } => self.database().write().await?,
+            // Nothing is decided here that another transaction could change: nodes that do the same step over each other.
+            Database::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
+        };
+        let oldest = tx.dialect(
+            "DELETE FROM issuances WHERE id IN (
+                 SELECT id FROM issuances
+                 WHERE id < (SELECT COALESCE(MIN(id), 0) FROM issuances) + $2 AND issued_at < $1
+                   AND remember_until < $3 AND expires_at < $3)",
+            "DELETE FROM issuances WHERE id IN (
+                 SELECT id FROM issuances WHERE issued_at < $1 AND remember_until < $3 AND expires_at < $3
+                 ORDER BY issued_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        );
+        let mut gone = tx
+            .execute(oldest, args![before.seconds(), limit, now.seconds()])
             .await?;
         if matches!(tx, Transaction::Postgres(_)) {
-            tx.execute(
-                "DELETE FROM replay_keys WHERE remember_until < $1",
-                args![now.seconds()],
-            )
-            .await?;
+            gone += tx
+                .execute(
+                    "DELETE FROM replay_keys WHERE replay_key IN (
+                         SELECT replay_key FROM replay_keys WHERE remember_until < $1
+                         ORDER BY remember_until LIMIT $2 FOR UPDATE SKIP LOCKED)",
+                    args![now.seconds(), limit],
+                )
+                .await?;
         }
         tx.commit().await?;
         Ok(gone)

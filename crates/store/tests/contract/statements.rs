@@ -6,12 +6,13 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use crate::world::World;
 
 /// Statements that only one database is asked to run.
-const ONLY_POSTGRES: [&str; 5] = [
+const ONLY_POSTGRES: [&str; 6] = [
     "nextval(",
     "pg_notify",
     "pg_advisory",
     "replay_keys",
     "unnest(",
+    "SKIP LOCKED",
 ];
 
 /// The string literals of a source file that begin like a statement.
