@@ -4,9 +4,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use countersign_domain::time::UnixTime;
-use countersign_store::FeedPage;
+use countersign_store::{FeedPage, StoreError};
 
-use crate::error::ServiceError;
+use crate::error::{ServiceError, alarm};
 use crate::{Service, keyring};
 
 /// How often the feed is read; below the bound on staleness.
@@ -82,30 +82,27 @@ async fn every<F>(
 
 impl Service {
     /// Acts on everything after `position`; returns the position reached. Stops at the first event that fails. Where
-    /// events are gone, because this node was away for longer than they are kept, it forgets everything that it knows of
-    /// organizations, and loads it anew.
+    /// events are gone, because this node was away for longer than they are kept, or cannot be read, because somebody
+    /// wrote them by hand, it loads everything anew.
     async fn follow_feed(&self, mut position: u64) -> Result<u64, ServiceError> {
         loop {
-            let page = self
-                .store()
-                .read()
-                .await?
-                .follow_feed(position, EVENTS)
-                .await?;
-            let events = match page {
-                FeedPage::Events(events) => events,
-                FeedPage::Gap { position: newest } => {
-                    tracing::warn!(
-                        position,
-                        newest,
-                        "changes are no longer in the feed; loading everything anew"
-                    );
-                    metrics::counter!("countersign_feed_gaps_total").increment(1);
-                    self.snapshots().forget_all().await?;
-                    self.callers.forget_all();
-                    return Ok(newest);
+            let mut unit = self.store().read().await?;
+            let events = match unit.follow_feed(position, EVENTS).await {
+                Ok(FeedPage::Events(events)) => events,
+                Ok(FeedPage::Gap { position: newest }) => {
+                    tracing::warn!(position, newest, "changes are no longer in the feed");
+                    drop(unit);
+                    return self.load_anew(newest).await;
                 }
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    alarm(&error);
+                    let newest = unit.feed_position().await?;
+                    drop(unit);
+                    return self.load_anew(newest).await;
+                }
+                Err(error) => return Err(error.into()),
             };
+            drop(unit);
             for event in &events {
                 self.snapshots().refresh(event, self.now()).await?;
                 position = event.position;
@@ -114,6 +111,14 @@ impl Service {
                 return Ok(position);
             }
         }
+    }
+
+    /// Forgets everything that this node knows of organizations and callers, and goes on from a position.
+    async fn load_anew(&self, position: u64) -> Result<u64, ServiceError> {
+        metrics::counter!("countersign_feed_gaps_total").increment(1);
+        self.snapshots().forget_all().await?;
+        self.callers.forget_all();
+        Ok(position)
     }
 
     async fn tidy(self: Arc<Self>) -> Result<(), ServiceError> {

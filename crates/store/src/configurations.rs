@@ -128,7 +128,8 @@ impl Unit {
                 }
                 match self.read_believed(row, &newest) {
                     Ok(configuration) => found(configuration),
-                    Err(_) => refused.push(target),
+                    Err(StoreError::Corrupt { .. }) => refused.push(target),
+                    Err(error) => return Err(error),
                 }
             }
             match rows.last() {

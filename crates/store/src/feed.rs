@@ -151,10 +151,13 @@ impl Unit {
     /// because it was away for too long, or taken away by hand.
     ///
     /// # Errors
-    /// When the database is unavailable, or an entry cannot be read.
+    /// [`StoreError::Corrupt`] when an entry cannot be read: the follower must look at everything again, and go on behind
+    /// it. Otherwise when the database is unavailable.
     pub async fn follow_feed(&mut self, position: u64, limit: u32) -> Result<FeedPage, StoreError> {
         let newest = self.feed_position().await?;
-        let events = self.feed_after(position, limit).await?;
+        let mut events = self.feed_after(position, limit).await?;
+        // What stands beyond the head was not announced.
+        events.retain(|event| event.position <= newest);
         let expected = (position + 1)..;
         let without_hole = expected
             .zip(&events)

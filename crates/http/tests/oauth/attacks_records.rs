@@ -340,3 +340,39 @@ async fn attack_19_no_start_gives_a_forged_row_its_digest() {
         }
     }
 }
+
+/// On SQLite a column takes a value of any type: the row is one that this program did not write, and nobody else's.
+#[tokio::test]
+async fn attack_19_a_value_of_another_type_is_refused_and_the_others_are_served() {
+    let mut world = World::start().await;
+    let own = world.a1.clone();
+    let args = vec![Arg::from(own.id.to_string())];
+    let sql = "UPDATE configurations SET updated_at = 'yesterday' WHERE id = $1";
+    assert_eq!(world.server.database().tamper(sql, args).await, 1);
+    world = world.restarted().await;
+    assert_only_refused(&world, &own).await;
+}
+
+/// An entry of the feed that cannot be read does not keep other nodes from what comes after it.
+#[tokio::test]
+async fn attack_19_a_forged_entry_of_the_feed_holds_up_nobody() {
+    let world = World::start().await;
+    let second = world.server.second_node().await;
+    let ask = async || {
+        let assertion = world.assertion_of(&world.b1).sign();
+        second.token(&world.bob, &assertion).await.status
+    };
+    assert_eq!(ask().await, 200);
+    let mut transaction = world.server.store().database().write().await.unwrap();
+    let forward = "UPDATE feed_head SET position = position + 1";
+    transaction.execute(forward, Vec::new()).await.unwrap();
+    let announce = "INSERT INTO feed (position, tenant_id, topic, subject, at)
+                    SELECT position, 'nobody', 'nothing', '', 2000000000 FROM feed_head";
+    transaction.execute(announce, Vec::new()).await.unwrap();
+    transaction.commit().await.unwrap();
+    world
+        .server
+        .change_status(&world.b1, StatusChange::Suspend)
+        .await;
+    eventually(async || ask().await == 401).await;
+}

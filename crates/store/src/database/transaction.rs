@@ -2,8 +2,8 @@
 
 use sqlx::{Postgres, Sqlite};
 
-use super::Row;
 use super::args::{Arg, bind_all};
+use super::row::{Row, Values, table_of};
 use crate::StoreError;
 
 /// An open transaction on either driver.
@@ -56,16 +56,17 @@ impl Transaction {
         sql: &'static str,
         args: Vec<Arg>,
     ) -> Result<Option<Row>, StoreError> {
-        Ok(match self {
+        let values = match self {
             Self::Postgres(tx) => bind_all!(sqlx::query(sql), args)
                 .fetch_optional(&mut **tx)
                 .await?
-                .map(Row::Postgres),
+                .map(Values::Postgres),
             Self::Sqlite(tx) => bind_all!(sqlx::query(sql), args)
                 .fetch_optional(&mut **tx)
                 .await?
-                .map(Row::Sqlite),
-        })
+                .map(Values::Sqlite),
+        };
+        Ok(values.map(|values| Row::of(table_of(sql), values)))
     }
 
     /// Every row that a query finds.
@@ -77,18 +78,20 @@ impl Transaction {
         sql: &'static str,
         args: Vec<Arg>,
     ) -> Result<Vec<Row>, StoreError> {
+        let table = table_of(sql);
+        let row = |values| Row::of(table, values);
         Ok(match self {
             Self::Postgres(tx) => {
                 let rows = bind_all!(sqlx::query(sql), args)
                     .fetch_all(&mut **tx)
                     .await?;
-                rows.into_iter().map(Row::Postgres).collect()
+                rows.into_iter().map(Values::Postgres).map(row).collect()
             }
             Self::Sqlite(tx) => {
                 let rows = bind_all!(sqlx::query(sql), args)
                     .fetch_all(&mut **tx)
                     .await?;
-                rows.into_iter().map(Row::Sqlite).collect()
+                rows.into_iter().map(Values::Sqlite).map(row).collect()
             }
         })
     }

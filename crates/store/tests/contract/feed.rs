@@ -98,6 +98,19 @@ on_both_databases! {
         assert!(events.iter().all(|event| event.tenant_id == tenant_id));
     }
 
+    /// Whoever writes an entry by hand is named, so that a follower goes on behind it; what stands beyond the head is not
+    /// looked at.
+    async fn an_entry_written_by_hand_is_not_believed(world: World) {
+        let tenant_id = TenantId::from_random([1; 16]);
+        announce(&world.store, tenant_id, "one").await;
+        world.leaked("INSERT INTO feed SELECT position + 1, tenant_id, topic, 'made up', at FROM feed".to_owned()).await;
+        let page = world.read().await.follow_feed(0, 10).await.unwrap();
+        assert!(matches!(page, FeedPage::Events(events) if events.len() == 1));
+        world.leaked("UPDATE feed SET topic = 'unheard of' WHERE position = 1".to_owned()).await;
+        let refused = world.read().await.follow_feed(0, 10).await;
+        assert!(matches!(refused, Err(StoreError::Corrupt { table: "feed", .. })), "{refused:?}");
+    }
+
     async fn old_events_are_forgotten_and_the_position_stays(world: World) {
         let tenant_id = TenantId::from_random([1; 16]);
         announce(&world.store, tenant_id, "one").await;

@@ -21,6 +21,24 @@ pub fn key(tenant_id: TenantId, kid: &str, state: SigningKeyState) -> StoredSign
 }
 
 on_both_databases! {
+    /// A column of SQLite takes a value of any type. Whatever is not what this program writes is a forged row, not a
+    /// database that is away.
+    async fn a_value_of_another_type_is_corrupt(world: World) {
+        if world.is_postgres() {
+            return;
+        }
+        let tenant_id = TenantId::from_random([1; 16]);
+        let mut unit = world.write().await;
+        unit.insert_signing_key(&key(tenant_id, "a", SigningKeyState::Current), NOW).await.unwrap();
+        unit.commit().await.unwrap();
+        world.leaked("UPDATE signing_keys SET created_at = 'yesterday'".to_owned()).await;
+        let refused = world.read().await.signing_keys(tenant_id).await.unwrap_err();
+        let StoreError::Corrupt { table, column, id } = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!((table, column, id), ("signing_keys", "created_at", tenant_id.to_string()));
+    }
+
     async fn a_key_comes_back_as_it_was(world: World) {
         let tenant_id = TenantId::from_random([1; 16]);
         let mut unit = world.write().await;
