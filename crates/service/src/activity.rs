@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use countersign_domain::ids::{CorrelationId, TenantId};
-use countersign_store::{ActivityEntry, ActivityFilter, Page, RecordedActivity, Store, StoreError};
+use countersign_store::{ActivityEntry, ActivityFilter, Page, RecordedActivity, Store};
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -11,6 +11,7 @@ use crate::Service;
 use crate::access::Caller;
 use crate::error::ServiceError;
 use crate::exchange::ExchangeError;
+use crate::transaction::until_settled;
 
 /// Refusals that may wait to be recorded; beyond, they are counted and dropped, so that a flood costs nobody else.
 const QUEUE: usize = 4096;
@@ -37,8 +38,8 @@ impl Recorder {
         tokio::spawn(async move {
             let mut group = Vec::with_capacity(GROUP);
             while waiting.recv_many(&mut group, GROUP).await > 0 {
-                if let Err(error) = record(&store, &group).await {
-                    tracing::error!(error = %error, lost = group.len(), "refusals could not be recorded");
+                if let Err(error) = until_settled(|| record(&store, &group)).await {
+                    tracing::error!(?error, lost = group.len(), "refusals could not be recorded");
                 }
                 group.clear();
             }
@@ -57,7 +58,7 @@ impl Recorder {
     }
 }
 
-async fn record(store: &Store, group: &[ActivityEntry]) -> Result<(), StoreError> {
+async fn record(store: &Store, group: &[ActivityEntry]) -> Result<(), ServiceError> {
     let mut unit = store.write().await?;
     for entry in group {
         unit.append_activity(entry).await?;
@@ -65,7 +66,7 @@ async fn record(store: &Store, group: &[ActivityEntry]) -> Result<(), StoreError
     if let Some(tenant_id) = group.last().and_then(|entry| entry.tenant_id) {
         unit.trim_refusals(tenant_id, KEEP_REFUSALS).await?;
     }
-    unit.commit().await
+    Ok(unit.commit().await?)
 }
 
 impl Service {

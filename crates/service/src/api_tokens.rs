@@ -12,6 +12,7 @@ use crate::Service;
 use crate::access::Caller;
 use crate::changes::{Act, Context, note_act};
 use crate::error::{Refused, RefusedKind, ServiceError};
+use crate::transaction::until_settled;
 
 /// Says that the first start has made its token.
 pub(crate) const BOOTSTRAPPED: &str = "bootstrapped";
@@ -145,13 +146,21 @@ fn make(wanted: &CreateApiToken, now: UnixTime) -> Result<NewApiToken, ServiceEr
 
 impl Service {
     /// Makes the platform's first API token; `None` when that has been done. `keep` puts the secret where somebody finds
-    /// it, before the token counts: a crash in between leaves no instance without a way in.
+    /// it, before the token counts: a crash in between leaves no instance without a way in. It is called again with
+    /// another secret when the transaction collides.
     ///
     /// # Errors
     /// When `keep` fails or the store is unavailable; the next start makes another token then.
     pub async fn first_platform_token(
         &self,
-        keep: impl FnOnce(&ApiTokenSecret) -> std::io::Result<()>,
+        keep: impl Fn(&ApiTokenSecret) -> std::io::Result<()> + Sync,
+    ) -> Result<Option<NewApiToken>, ServiceError> {
+        until_settled(|| self.try_first_platform_token(&keep)).await
+    }
+
+    async fn try_first_platform_token(
+        &self,
+        keep: &(impl Fn(&ApiTokenSecret) -> std::io::Result<()> + Sync),
     ) -> Result<Option<NewApiToken>, ServiceError> {
         let mut unit = self.store().write().await?;
         if unit.instance_fact(BOOTSTRAPPED).await?.is_some() {

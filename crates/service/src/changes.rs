@@ -2,7 +2,6 @@
 //! where no approval is needed (`approvals.md` P1).
 
 use std::future::Future;
-use std::time::Duration;
 
 use countersign_crypto::{SigningAlgorithm, SigningKey, random_bytes};
 use countersign_domain::change::{
@@ -22,9 +21,7 @@ use crate::access::Caller;
 use crate::error::{Refused, RefusedKind, ServiceError};
 use crate::keyring::{self, SpareKey};
 use crate::shared_primes::{self, Compared, Modulus};
-
-/// How often a use case is tried again when its transaction collided with another one.
-const TRIES: u32 = 12;
+use crate::transaction::{TRIES, pause};
 
 /// How long an answer is kept for a repeated request, in seconds.
 const KEEP_ANSWERS: i64 = 86_400;
@@ -117,12 +114,7 @@ impl Service {
                     ahead.key = Some(keyring::make(algorithm).await?);
                 }
                 Err(Attempt::Collided) if attempt < TRIES => {
-                    // A random pause, longer each time, lets the others through.
-                    let [spread] = countersign_crypto::random_bytes::<1>();
-                    tokio::time::sleep(Duration::from_micros(
-                        u64::from(attempt) * 40 * u64::from(spread),
-                    ))
-                    .await;
+                    pause(attempt).await;
                 }
                 Err(Attempt::Collided | Attempt::ComparisonNeeded(_) | Attempt::KeyNeeded(_)) => {
                     return Err(ServiceError::Unavailable { retry_after: 1 });

@@ -11,7 +11,8 @@ use crate::shared_primes::Modulus;
 /// A use case that did not succeed.
 #[derive(Debug)]
 pub enum ServiceError {
-    /// The transaction collided with another one; it is tried again before anybody hears of it.
+    /// The transaction collided with another one. Every use case that writes is tried again then, and is unavailable when
+    /// it has collided every time, so nobody outside hears of it.
     Collided,
     /// New RSA keys must be compared with every registered one first, which takes too long for a transaction; that is
     /// done before anybody hears of it.

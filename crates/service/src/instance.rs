@@ -1,7 +1,6 @@
 //! The instance as a whole: its identity, its restores, and whether it may issue.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::time::Duration;
 
 use countersign_crypto::{MasterKey, random_token};
 use countersign_domain::ids::CorrelationId;
@@ -12,6 +11,7 @@ use crate::Service;
 use crate::access::Caller;
 use crate::api_tokens::BOOTSTRAPPED;
 use crate::error::ServiceError;
+use crate::transaction::until_settled;
 
 const INSTANCE_ID: &str = "instance_id";
 const RESTORE_EPOCH: &str = "restore_epoch";
@@ -19,12 +19,6 @@ const RESTORED_AT: &str = "restored_at";
 const ISSUANCE_HELD: &str = "issuance_held";
 const CLOCK_HIGH_WATER: &str = "clock_high_water";
 const MASTER_KEY_CHECK: &str = "master_key_check";
-
-/// How often binding the database is tried when other nodes do the same.
-const BIND_TRIES: u32 = 5;
-
-/// The pause in between.
-const BIND_PAUSE: Duration = Duration::from_millis(200);
 
 /// No restore yet.
 const NEVER: i64 = -1;
@@ -58,6 +52,10 @@ impl InstanceState {
         master: &MasterKey,
     ) -> Result<Self, ServiceError> {
         bind_master_key(store, master).await?;
+        until_settled(|| Self::try_read_or_create(store)).await
+    }
+
+    async fn try_read_or_create(store: &Store) -> Result<Self, ServiceError> {
         let mut unit = store.write().await?;
         let id = match unit.instance_fact(INSTANCE_ID).await? {
             Some(id) => id,
@@ -137,15 +135,18 @@ impl Service {
         correlation_id: CorrelationId,
     ) -> Result<InstanceFacts, ServiceError> {
         caller.require_platform_admin()?;
-        let mut unit = self.store.write().await?;
-        let at = self.now();
-        let entry = restore_entry("instance.restore_confirmed", (caller, correlation_id), at);
-        unit.append_activity(&entry).await?;
-        unit.remove_instance_fact(ISSUANCE_HELD).await?;
-        unit.commit().await?;
+        until_settled(|| self.try_confirm_restore((caller, correlation_id))).await?;
         self.instance.held.store(false, Ordering::Relaxed);
         tracing::warn!(caller = %caller, "the restore was confirmed; issuing again");
         self.instance_facts(caller)
+    }
+
+    async fn try_confirm_restore(&self, by: (&Caller, CorrelationId)) -> Result<(), ServiceError> {
+        let mut unit = self.store.write().await?;
+        let entry = restore_entry("instance.restore_confirmed", by, self.now());
+        unit.append_activity(&entry).await?;
+        unit.remove_instance_fact(ISSUANCE_HELD).await?;
+        Ok(unit.commit().await?)
     }
 
     /// Whether the database answers and the instance may issue.
@@ -165,6 +166,10 @@ impl Service {
     }
 
     pub(crate) async fn remember_clock(&self) -> Result<(), ServiceError> {
+        until_settled(|| self.try_remember_clock()).await
+    }
+
+    async fn try_remember_clock(&self) -> Result<(), ServiceError> {
         let mut unit = self.store.write().await?;
         unit.raise_clock(self.now().seconds()).await?;
         Ok(unit.commit().await?)
@@ -176,14 +181,8 @@ impl Service {
 /// # Errors
 /// When the database was made with another master key, or the store is unavailable.
 async fn bind_master_key(store: &Store, master: &MasterKey) -> Result<(), ServiceError> {
-    for _ in 1..BIND_TRIES {
-        match try_bind(store, master).await {
-            // Another node starts at the same moment, and one of the two does the work.
-            Err(ServiceError::Collided) => tokio::time::sleep(BIND_PAUSE).await,
-            bound => return bound,
-        }
-    }
-    try_bind(store, master).await
+    // Another node may start at the same moment; one of the two does the work.
+    until_settled(|| try_bind(store, master)).await
 }
 
 async fn try_bind(store: &Store, master: &MasterKey) -> Result<(), ServiceError> {

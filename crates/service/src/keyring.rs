@@ -13,6 +13,7 @@ use countersign_store::{Store, StoredSigningKey, Unit};
 use serde_json::json;
 
 use crate::error::ServiceError;
+use crate::transaction::until_settled;
 
 /// The type of every access token (RFC 9068 §2.1).
 const TOKEN_TYPE: &str = "at+jwt";
@@ -199,11 +200,15 @@ pub(crate) async fn rotate_due(
     target: (TenantId, &OrganizationState),
     now: UnixTime,
 ) -> Result<bool, ServiceError> {
-    match try_rotate_due(store, master, target, (now, &SpareKey::new(None))).await {
-        Err(ServiceError::KeyNeeded(algorithm)) => {
-            let spare = SpareKey::new(Some(make(algorithm).await?));
-            try_rotate_due(store, master, target, (now, &spare)).await
-        }
+    let attempt = async |spare: Option<&SigningKey>| {
+        until_settled(|| {
+            let spare = SpareKey::new(spare.cloned());
+            async move { try_rotate_due(store, master, target, (now, &spare)).await }
+        })
+        .await
+    };
+    match attempt(None).await {
+        Err(ServiceError::KeyNeeded(algorithm)) => attempt(Some(&make(algorithm).await?)).await,
         done => done,
     }
 }

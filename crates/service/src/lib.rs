@@ -24,6 +24,7 @@ mod replay;
 mod shared_primes;
 mod signing_keys;
 mod snapshots;
+mod transaction;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

@@ -7,6 +7,7 @@ use countersign_domain::time::UnixTime;
 use countersign_store::{FeedPage, StoreError};
 
 use crate::error::{ServiceError, alarm};
+use crate::transaction::until_settled;
 use crate::{Service, keyring};
 
 /// How often the feed is read; below the bound on staleness.
@@ -135,6 +136,10 @@ impl Service {
         while self.store().forget_issuances(before, now, FORGET).await? > 0 {
             tokio::task::yield_now().await;
         }
+        until_settled(|| self.forget_lapsed(now)).await
+    }
+
+    async fn forget_lapsed(&self, now: UnixTime) -> Result<(), ServiceError> {
         let mut unit = self.store().write().await?;
         unit.forget_revocations(now).await?;
         unit.forget_answers(now.plus(-KEEP_FEED)).await?;

@@ -12,6 +12,7 @@ mod attacks_records;
 mod attacks_state;
 mod discovery_documents;
 mod introspection_state;
+mod nodes;
 mod oauth_conformance;
 mod oauth_reasons;
 mod oauth_workbench;
