@@ -11,12 +11,15 @@ use countersign_domain::configurations::{AuthType, ConfigurationStatus};
 use countersign_domain::ids::{ConfigurationId, CorrelationId, TenantId};
 use countersign_domain::organizations::OrganizationStatus;
 use countersign_domain::time::UnixTime;
-use serde_json::{Map, Value};
+use countersign_store::ActivityEntry;
+use serde_json::{Map, Value, json};
 
 use crate::Service;
 use crate::access::Caller;
+use crate::error::ServiceError;
 use crate::exchange::{Accepted, ExchangeError, ExchangeRequest};
 use crate::snapshots::OrganizationSnapshot;
+use crate::transaction::until_settled;
 
 /// The most verified tokens remembered.
 const MAX_REMEMBERED: usize = 20_000;
@@ -175,31 +178,52 @@ impl Service {
         if matches!(asker, Asker::Configuration(id, _) if id != verified.configuration) {
             return Ok(RevocationOutcome::NotYours);
         }
-        let unavailable = |error: &dyn std::fmt::Debug| {
-            tracing::error!(?error, "a token could not be revoked");
-            IntrospectionError::Unavailable {
-                retry_after: crate::RETRY_AFTER,
+        let by = match (proof, asker) {
+            (ClientProof::ApiToken(caller), _) => caller.to_string(),
+            (ClientProof::Assertion { .. }, Asker::Configuration(id, _)) => id.to_string(),
+            (ClientProof::Assertion { .. }, Asker::Program) => {
+                return Err(IntrospectionError::NotAllowed);
             }
         };
-        let mut unit = self
-            .store()
-            .write()
+        until_settled(|| self.try_revoke(&verified, (&by, correlation_id)))
             .await
-            .map_err(|error| unavailable(&error))?;
-        let before = unit
-            .feed_position()
-            .await
-            .map_err(|error| unavailable(&error))?;
-        unit.revoke_token(tenant_id, &verified.jti, verified.expires_at, now)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        let events = unit
-            .feed_after(before, 10)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        unit.commit().await.map_err(|error| unavailable(&error))?;
-        self.act_on(&events, now).await;
+            .map_err(|error| {
+                tracing::error!(?error, "a token could not be revoked");
+                IntrospectionError::Unavailable {
+                    retry_after: crate::RETRY_AFTER,
+                }
+            })?;
         Ok(RevocationOutcome::Done)
+    }
+
+    /// Revokes a token and writes it into the activity in one transaction: no record, no act (conformance O5).
+    async fn try_revoke(
+        &self,
+        token: &VerifiedToken,
+        (by, correlation_id): (&str, CorrelationId),
+    ) -> Result<(), ServiceError> {
+        let (tenant_id, now) = (token.tenant_id, self.now());
+        let mut unit = self.store().write().await?;
+        let before = unit.feed_position().await?;
+        let is_fresh = unit
+            .revoke_token(tenant_id, &token.jti, token.expires_at, now)
+            .await?;
+        if !is_fresh {
+            return Ok(());
+        }
+        unit.append_activity(&ActivityEntry {
+            tenant_id: Some(tenant_id),
+            at: now,
+            kind: "token.revoked".to_owned(),
+            correlation_id: correlation_id.to_string(),
+            actor: by.to_owned(),
+            detail: json!({"jti": token.jti}),
+        })
+        .await?;
+        let events = unit.feed_after(before, 10).await?;
+        unit.commit().await?;
+        self.act_on(&events, now).await;
+        Ok(())
     }
 
     /// Proves who asks. An assertion is used up by it, exactly as at the token endpoint (conformance B18).

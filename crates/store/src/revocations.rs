@@ -8,7 +8,8 @@ use crate::feed::Topic;
 use crate::{StoreError, Unit};
 
 impl Unit {
-    /// Revokes an access token and tells other nodes. Revoking it again changes nothing.
+    /// Revokes an access token and tells other nodes; says whether it was not revoked before. Revoking it again changes
+    /// nothing.
     ///
     /// # Errors
     /// When the database is unavailable.
@@ -18,15 +19,21 @@ impl Unit {
         jti: &str,
         expires_at: UnixTime,
         now: UnixTime,
-    ) -> Result<(), StoreError> {
-        self.tx
+    ) -> Result<bool, StoreError> {
+        let fresh = self
+            .tx
             .execute(
                 "INSERT INTO revoked_tokens (tenant_id, jti, expires_at, revoked_at) VALUES ($1, $2, $3, $4)
                  ON CONFLICT (tenant_id, jti) DO NOTHING",
                 args![tenant_id.to_string(), jti, expires_at.seconds(), now.seconds()],
             )
             .await?;
-        self.announce(tenant_id, Topic::Revocation, jti, now).await
+        if fresh == 0 {
+            return Ok(false);
+        }
+        self.announce(tenant_id, Topic::Revocation, jti, now)
+            .await?;
+        Ok(true)
     }
 
     /// The revoked access tokens of an organization that have not ended, with their ends.

@@ -3,7 +3,9 @@
 use countersign_domain::api_tokens::ApiRole;
 use countersign_domain::configurations::{AuthType, ConfigurationEdit};
 use countersign_domain::time::UnixTime;
-use countersign_service::{RevokeToken, RotateSigningKeys, StatusChange};
+use countersign_service::{
+    ActivityFilter, Caller, Page, RevokeToken, RotateSigningKeys, StatusChange,
+};
 use countersign_testkit::{
     Answer, Client, FORM, NewClient, PRIVATE_KEY_JWT, StolenKey, Tenant, World,
 };
@@ -346,6 +348,52 @@ async fn i9_a_revoked_token_is_inactive_and_an_unknown_one_is_revoked_in_silence
     let world = stage.world.restarted().await;
     let answer = world.server.introspect(&world.acme, &program, &token).await;
     assert_eq!(answer.text(), INACTIVE);
+}
+
+/// Whoever revokes, it is in the organization's activity: once, with who did it.
+#[tokio::test]
+async fn o5_a_revocation_at_the_oauth_endpoint_is_recorded() {
+    let stage = Stage::set().await;
+    let (world, server) = (&stage.world, &stage.world.server);
+    let admin = server.api_token(Some(&world.acme), ApiRole::Admin).await;
+    let another = server.token(&world.acme, world.assertion().sign()).await;
+    let another = another.access_token();
+    for _ in 0..2 {
+        let answer = stage
+            .ask_as(&world.a1, "revoke", &[("token", &stage.token)])
+            .await;
+        assert_eq!(answer.status, 200);
+        let authorization = format!("Bearer {admin}");
+        let headers = [
+            ("content-type", FORM),
+            ("authorization", authorization.as_str()),
+        ];
+        let body = format!("token={another}");
+        let path = world.acme.path("revoke");
+        assert_eq!(server.post(&path, &headers, body).await.status, 200);
+    }
+    let filter = ActivityFilter {
+        kind: Some("token.revoked".to_owned()),
+        ..ActivityFilter::default()
+    };
+    let page = Page {
+        after: None,
+        limit: 10,
+    };
+    let service = server.service();
+    let operator = Caller::operator();
+    let seen = service.activity(&operator, world.acme.id, &filter, &page);
+    let actors: Vec<_> = seen
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|recorded| recorded.entry.actor)
+        .collect();
+    let [by_program, by_client] = actors.as_slice() else {
+        panic!("{actors:?}");
+    };
+    assert_eq!(by_client, &world.a1.id.to_string());
+    assert!(by_program.starts_with("at-"), "{by_program}");
 }
 
 #[tokio::test]

@@ -3,8 +3,12 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use axum::body::Body;
+use axum::http::Request;
+use countersign_domain::api_tokens::ApiRole;
 use countersign_service::{Caller, StatusChange, new_correlation_id};
-use countersign_testkit::{DatabaseKind, Setup, World, postgres_url};
+use countersign_testkit::{DatabaseKind, FORM, Setup, World, postgres_url};
+use tower::ServiceExt as _;
 
 /// The world on PostgreSQL, where there is a server.
 #[expect(clippy::print_stdout, reason = "a test that could not be run says so")]
@@ -31,6 +35,36 @@ async fn at_once<F: Future<Output: Send + 'static> + Send + 'static>(
         done.push(act.await.unwrap());
     }
     done
+}
+
+/// Programs that revoke at the same moment, at several nodes, are all heard.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn revocations_that_collide_are_tried_again() {
+    let Some(world) = on_postgres("revocations_that_collide_are_tried_again").await else {
+        return;
+    };
+    let other = world.server.second_node().await;
+    let admin = world
+        .server
+        .api_token(Some(&world.acme), ApiRole::Admin)
+        .await;
+    let mut tokens = Vec::new();
+    for _ in 0..16 {
+        let answer = world.server.token(&world.acme, world.assertion().sign());
+        tokens.push(answer.await.access_token());
+    }
+    let (nodes, path) = ([&world.server, &other], world.acme.path("revoke"));
+    let asked = at_once(16, |n| {
+        let request = Request::post(&path)
+            .header("content-type", FORM)
+            .header("authorization", format!("Bearer {admin}"))
+            .body(Body::from(format!("token={}", tokens[n])))
+            .unwrap();
+        nodes[n % 2].front().oneshot(request)
+    });
+    for answer in asked.await {
+        assert_eq!(answer.unwrap().status(), 200);
+    }
 }
 
 /// Transactions of several nodes collide; each is tried again, whatever the use case.
