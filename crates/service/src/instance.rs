@@ -141,6 +141,22 @@ impl Service {
         self.instance_facts(caller)
     }
 
+    /// Looks whether a restore that this node waits for has been confirmed at another node.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub(crate) async fn follow_confirmation(&self) -> Result<(), ServiceError> {
+        if !self.instance.is_held() {
+            return Ok(());
+        }
+        let held = self.store.read().await?.instance_fact(ISSUANCE_HELD).await;
+        if held?.is_none() {
+            self.instance.held.store(false, Ordering::Relaxed);
+            tracing::warn!("the restore was confirmed at another node; issuing again");
+        }
+        Ok(())
+    }
+
     async fn try_confirm_restore(&self, by: (&Caller, CorrelationId)) -> Result<(), ServiceError> {
         let mut unit = self.store.write().await?;
         let entry = restore_entry("instance.restore_confirmed", by, self.now());

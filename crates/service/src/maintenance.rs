@@ -59,6 +59,9 @@ async fn follow(service: Weak<Service>, mut position: u64) {
                 "changes of other nodes could not be read; trying again"
             ),
         }
+        if let Err(error) = service.follow_confirmation().await {
+            tracing::warn!(?error, "it is not known whether a restore was confirmed");
+        }
     }
 }
 

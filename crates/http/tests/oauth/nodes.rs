@@ -2,12 +2,13 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
 use countersign_domain::api_tokens::ApiRole;
 use countersign_service::{Caller, StatusChange, new_correlation_id};
-use countersign_testkit::{DatabaseKind, FORM, Setup, World, postgres_url};
+use countersign_testkit::{Assertion, DatabaseKind, FORM, Setup, World, postgres_url};
 use tower::ServiceExt as _;
 
 /// The world on PostgreSQL, where there is a server.
@@ -101,4 +102,35 @@ async fn use_cases_that_collide_are_tried_again() {
     }
     let made = tokens.into_iter().map(|token| token.unwrap());
     assert_eq!(made.flatten().count(), 1, "there is one first token");
+}
+
+/// Part 3 no. 20: a restore is confirmed once, at whatever node; every other one issues again within the bound.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn attack_20_a_restore_that_was_confirmed_is_confirmed_at_every_node() {
+    let test = "attack_20_a_restore_that_was_confirmed_is_confirmed_at_every_node";
+    let Some(world) = on_postgres(test).await else {
+        return;
+    };
+    world.server.mark_restored().await;
+    let nodes = [
+        world.server.second_node().await,
+        world.server.second_node().await,
+    ];
+    for node in &nodes {
+        assert_eq!(node.get("/readyz").await.status, 503);
+    }
+    let operator = Caller::operator();
+    let confirmed = nodes[0]
+        .service()
+        .confirm_restore(&operator, new_correlation_id());
+    confirmed.await.unwrap();
+    let bound = Duration::from_secs(countersign_service::STALENESS_BOUND);
+    tokio::time::sleep(bound).await;
+    for node in &nodes {
+        assert_eq!(node.get("/readyz").await.status, 200);
+        node.clock.advance(1);
+        let assertion = Assertion::new(&world.a1, node.now()).sign();
+        let answer = node.token(&world.acme, assertion).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
 }
