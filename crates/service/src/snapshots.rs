@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use arc_swap::ArcSwap;
 use countersign_crypto::MasterKey;
@@ -30,15 +30,19 @@ const PAGE: u32 = 1000;
 pub struct OrganizationSnapshot {
     /// Its ID.
     pub tenant_id: TenantId,
-    state: ArcSwap<OrganizationState>,
-    /// The version of `state`; an older one never replaces it.
-    version: AtomicU64,
+    standing: ArcSwap<Standing>,
     directory: RwLock<Directory>,
     keyring: ArcSwap<Keyring>,
     revoked: RwLock<HashMap<String, UnixTime>>,
     /// One reader of the store at a time: what is put in place last was also read last.
     refreshing: tokio::sync::Mutex<()>,
     limiter: Option<DefaultDirectRateLimiter>,
+}
+
+/// The governed state of an organization with its version: an older one never replaces it.
+struct Standing {
+    version: u64,
+    state: Arc<OrganizationState>,
 }
 
 /// A guard under which the configurations do not change.
@@ -48,7 +52,7 @@ impl OrganizationSnapshot {
     /// The organization's governed state.
     #[must_use]
     pub fn state(&self) -> Arc<OrganizationState> {
-        self.state.load_full()
+        Arc::clone(&self.standing.load().state)
     }
 
     /// The configurations. Hold the guard only while selecting; never across an await.
@@ -97,12 +101,14 @@ impl OrganizationSnapshot {
 
     /// Puts a newer state of the organization in place.
     fn renew(&self, organization: Organization) {
-        if organization.version < self.version.load(Ordering::Acquire) {
+        if organization.version < self.standing.load().version {
             let id = organization.tenant_id.to_string();
             return alarm(self.tenant_id, &id, OLDER);
         }
-        self.version.store(organization.version, Ordering::Release);
-        self.state.store(Arc::new(organization.state));
+        self.standing.store(Arc::new(Standing {
+            version: organization.version,
+            state: Arc::new(organization.state),
+        }));
     }
 
     /// Puts a newer version of a configuration in place.
@@ -131,7 +137,25 @@ pub struct Snapshots {
     loaded: RwLock<HashMap<TenantId, Arc<OrganizationSnapshot>>>,
     /// Counts how often everything was forgotten: what was read from the store before is not kept after.
     age: AtomicU64,
-    loading: Mutex<HashMap<TenantId, Arc<tokio::sync::Mutex<()>>>>,
+    loading: Mutex<HashMap<TenantId, Gate>>,
+}
+
+/// What everybody waits at who needs an organization that is being loaded.
+type Gate = Arc<tokio::sync::Mutex<()>>;
+
+/// The right to load an organization. As long as it is held its gate can be found, so that [`Snapshots::refresh`] waits
+/// for what may have been read before a change; it goes with the load, however that ends.
+struct Loading<'a> {
+    loading: &'a Mutex<HashMap<TenantId, Gate>>,
+    tenant_id: TenantId,
+    _one_at_a_time: tokio::sync::OwnedMutexGuard<()>,
+}
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        loading.remove(&self.tenant_id);
+    }
 }
 
 impl Snapshots {
@@ -199,15 +223,11 @@ impl Snapshots {
         tenant_id: TenantId,
         now: UnixTime,
     ) -> Result<Option<Arc<OrganizationSnapshot>>, ServiceError> {
-        let gate = {
-            let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(loading.entry(tenant_id).or_default())
-        };
-        let _one_at_a_time = gate.lock().await;
+        let _loading = self.begin_loading(tenant_id).await;
         if let Some(snapshot) = self.loaded(tenant_id) {
             return Ok(Some(snapshot));
         }
-        let snapshot = loop {
+        loop {
             let age = self.age.load(Ordering::Acquire);
             let snapshot = self.load(tenant_id, now).await?;
             let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
@@ -216,14 +236,33 @@ impl Snapshots {
                 if let Some(snapshot) = &snapshot {
                     loaded.insert(tenant_id, Arc::clone(snapshot));
                 }
-                break snapshot;
+                return Ok(snapshot);
             }
-        };
-        self.loading
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&tenant_id);
-        Ok(snapshot)
+        }
+    }
+
+    /// Waits for its turn to load an organization.
+    async fn begin_loading(&self, tenant_id: TenantId) -> Loading<'_> {
+        loop {
+            let gate = Arc::clone(self.gates().entry(tenant_id).or_default());
+            let one_at_a_time = Arc::clone(&gate).lock_owned().await;
+            // Whoever was before has taken the gate away, and somebody may stand at a new one.
+            let is_in_place = self
+                .gates()
+                .get(&tenant_id)
+                .is_some_and(|known| Arc::ptr_eq(known, &gate));
+            if is_in_place {
+                return Loading {
+                    loading: &self.loading,
+                    tenant_id,
+                    _one_at_a_time: one_at_a_time,
+                };
+            }
+        }
+    }
+
+    fn gates(&self) -> MutexGuard<'_, HashMap<TenantId, Gate>> {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Every organization that there is, loaded or not.
@@ -249,12 +288,7 @@ impl Snapshots {
                 .insert(event.tenant_id);
         }
         // Waiting for a load in progress: it may have read the state before the change.
-        let gate = self
-            .loading
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&event.tenant_id)
-            .cloned();
+        let gate = self.gates().get(&event.tenant_id).cloned();
         if let Some(gate) = gate {
             drop(gate.lock().await);
         }
@@ -356,8 +390,10 @@ impl Snapshots {
             .collect();
         Ok(Some(Arc::new(OrganizationSnapshot {
             tenant_id,
-            state: ArcSwap::from_pointee(state),
-            version: AtomicU64::new(version),
+            standing: ArcSwap::from_pointee(Standing {
+                version,
+                state: Arc::new(state),
+            }),
             directory: RwLock::new(directory),
             keyring: ArcSwap::from_pointee(keyring),
             revoked: RwLock::new(revoked),
@@ -400,4 +436,74 @@ const OLDER: &str = "an older version was put back";
 fn alarm(tenant_id: TenantId, id: &str, cause: &str) {
     metrics::counter!("countersign_tampered_rows_total").increment(1);
     tracing::error!(%tenant_id, id, cause, "ALARM: a stored row cannot be believed and is refused");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Poll;
+    use std::time::Duration;
+
+    use countersign_store::{Database, DatabaseUrl};
+
+    use super::*;
+
+    const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+
+    fn tenant() -> TenantId {
+        TenantId::from_random([7; 16])
+    }
+
+    /// Snapshots that know of an organization, on a database in memory: it has one connection, so that whoever has it
+    /// keeps everybody from loading.
+    async fn snapshots() -> (Snapshots, Store) {
+        let database = Database::open(&DatabaseUrl::SqliteInMemory).await.unwrap();
+        let master = MasterKey::generate();
+        let store = Store::new(database, master.mac_key("row"));
+        let snapshots = Snapshots::new(store.clone(), Arc::new(master), None).await;
+        let snapshots = snapshots.unwrap_or_else(|error| panic!("{error:?}"));
+        snapshots.known.write().unwrap().insert(tenant());
+        (snapshots, store)
+    }
+
+    #[tokio::test]
+    async fn a_load_that_fails_leaves_no_gate_behind() {
+        let (snapshots, store) = snapshots().await;
+        store.database().close().await;
+        assert!(snapshots.organization(tenant(), NOW).await.is_err());
+        assert!(snapshots.gates().is_empty());
+    }
+
+    /// A change must find every load that may have begun before it, also that of somebody who has waited.
+    #[tokio::test]
+    async fn whoever_loads_can_be_waited_for() {
+        let (snapshots, store) = snapshots().await;
+        let held = store.write().await.unwrap();
+        let load = || Box::pin(snapshots.organization(tenant(), NOW));
+        let (mut first, mut second, mut third) = (load(), load(), load());
+        for waiting in [&mut first, &mut second] {
+            assert!(poll_once(waiting).await.is_none());
+        }
+        // Its caller goes away, and the gate with it, before the second stands in its place.
+        drop(first);
+        assert!(poll_once(&mut third).await.is_none());
+        assert!(poll_once(&mut second).await.is_none());
+        let gate = snapshots.gates().get(&tenant()).cloned().unwrap();
+        assert!(gate.try_lock().is_err(), "a load is in progress");
+        drop(held);
+        let loaded = async { tokio::join!(second, third) };
+        let loaded = tokio::time::timeout(Duration::from_secs(5), loaded).await;
+        let (second, third) = loaded.unwrap();
+        assert!(matches!((second, third), (Ok(None), Ok(None))));
+        assert!(snapshots.gates().is_empty());
+    }
+
+    async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        std::future::poll_fn(|context| {
+            Poll::Ready(match std::pin::Pin::new(&mut *future).poll(context) {
+                Poll::Ready(output) => Some(output),
+                Poll::Pending => None,
+            })
+        })
+        .await
+    }
 }
