@@ -1,5 +1,7 @@
 //! API tokens: make, list, revoke.
 
+use std::sync::atomic::Ordering;
+
 use countersign_crypto::random_bytes;
 use countersign_domain::api_tokens::{ApiRole, ApiScope, ApiToken, ApiTokenSecret, MAX_DAYS};
 use countersign_domain::ids::{ApiTokenId, TenantId};
@@ -89,6 +91,7 @@ impl Act for RevokeApiToken {
         }
         let own = context.caller.tenant();
         let scope = unit.revoke_api_token(own, self.id, context.now).await?;
+        context.revokes_callers.store(true, Ordering::Relaxed);
         let concerned = concerned(scope.ok_or(ServiceError::NotFound)?);
         let detail = json!({"id": self.id, "tenant_id": concerned});
         let place = (concerned, "api_token.revoked");

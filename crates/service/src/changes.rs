@@ -2,6 +2,7 @@
 //! where no approval is needed (`approvals.md` P1).
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use countersign_crypto::{SigningAlgorithm, SigningKey, random_bytes};
 use countersign_domain::change::{
@@ -51,6 +52,8 @@ pub struct Context<'a> {
     pub now: UnixTime,
     /// A signing key made ahead.
     pub(crate) spare: SpareKey,
+    /// An API token was revoked: none that was found a moment ago is believed after the commit.
+    pub(crate) revokes_callers: AtomicBool,
     /// New RSA keys, compared ahead with those that are registered.
     pub(crate) compared: Option<Compared>,
 }
@@ -154,6 +157,7 @@ impl Service {
             correlation_id: run.correlation_id,
             now,
             spare: SpareKey::new(ahead.key),
+            revokes_callers: AtomicBool::new(false),
             compared: ahead.compared,
         };
         let output = act.perform(&mut unit, &context).await?;
@@ -166,7 +170,9 @@ impl Service {
         }
         let events = unit.feed_after(before, 1000).await?;
         unit.commit().await?;
-        self.callers.forget_all();
+        if context.revokes_callers.load(Ordering::Relaxed) {
+            self.callers.forget_all();
+        }
         self.act_on(&events, now).await;
         Ok(Executed::Done(output))
     }

@@ -191,3 +191,23 @@ async fn an_organization_sees_and_revokes_its_own_tokens_only() {
         "api_token_required",
     );
 }
+
+/// A caller that was found a moment ago is looked up again when a token was revoked, and not at every act of anybody.
+#[tokio::test]
+async fn only_a_revocation_makes_callers_be_looked_up_again() {
+    let api = Api::start().await;
+    let (acme, database) = (api.acme(), api.world.server.database());
+    let seen = api.token(&api.world.acme, ApiRole::Auditor).await;
+    let body = json!({"name": "n", "scope": "platform", "role": "auditor"});
+    let other = api.post(TOKENS, body).await.json()["id"].clone();
+    let ask = async || api.ask("GET", acme.as_str()).by(&seen).send().await.status;
+    assert_eq!(ask().await, 200);
+    let sql = "UPDATE api_tokens SET mac = '' WHERE role = 'auditor' AND tenant_id IS NOT NULL";
+    assert_eq!(database.tamper(sql, Vec::new()).await, 1);
+    let suspended = api.post(format!("{}/suspend", api.a1()), json!({})).await;
+    assert_eq!(suspended.status, 200);
+    assert_eq!(ask().await, 200);
+    let path = format!("{TOKENS}/{}", other.as_str().unwrap());
+    assert_eq!(api.ask("DELETE", path).send().await.status, 204);
+    assert_eq!(ask().await, 401);
+}
