@@ -227,7 +227,7 @@ impl Service {
         Ok(unit.changes(tenant_id, page).await?)
     }
 
-    /// The versions of something governed, newest first.
+    /// The versions of something governed, newest first; `page.after` is a version.
     ///
     /// # Errors
     /// Not found, also for a caller of another organization.
@@ -236,15 +236,16 @@ impl Service {
         caller: &Caller,
         tenant_id: TenantId,
         target: &str,
+        page: &Page,
     ) -> Result<Vec<StoredVersion>, ServiceError> {
         caller.require_read(tenant_id)?;
         let versions = self
             .store()
             .read()
             .await?
-            .versions(tenant_id, target)
+            .versions(tenant_id, target, page)
             .await?;
-        if versions.is_empty() {
+        if versions.is_empty() && page.after.is_none() {
             Err(ServiceError::NotFound)
         } else {
             Ok(versions)

@@ -13,7 +13,7 @@ use countersign_domain::time::UnixTime;
 
 use crate::database::{Row, args};
 use crate::organizations::{canonical_text, same};
-use crate::{StoreError, Unit, from_int, to_int};
+use crate::{Page, StoreError, Unit, from_int, to_int};
 
 const TABLE: &str = "versions";
 const HEADS: &str = "version_heads";
@@ -84,7 +84,7 @@ impl Unit {
         })
     }
 
-    /// Every version of something governed, newest first.
+    /// The versions of something governed, newest first; `page.after` is a version.
     ///
     /// # Errors
     /// When the database is unavailable, a row cannot be believed, or one is missing.
@@ -92,25 +92,33 @@ impl Unit {
         &mut self,
         tenant_id: TenantId,
         target: &str,
+        page: &Page,
     ) -> Result<Vec<StoredVersion>, StoreError> {
         let tenant = tenant_id.to_string();
+        let after = page.after.as_deref();
+        let before: Option<i64> = after.and_then(|after| after.parse().ok());
         let rows = self
             .tx
             .fetch_all(
                 "SELECT version, state, digest, change_number, applied_at, position, mac FROM versions
-                 WHERE tenant_id = $1 AND target = $2 ORDER BY version DESC",
-                args![tenant.clone(), target],
+                 WHERE tenant_id = $1 AND target = $2 AND version < $3 ORDER BY version DESC LIMIT $4",
+                args![
+                    tenant.clone(),
+                    target,
+                    before.unwrap_or(i64::MAX),
+                    i64::from(page.limit),
+                ],
             )
             .await?;
         let versions: Vec<StoredVersion> = rows
             .iter()
             .map(|row| self.read_version(row, &tenant, target))
             .collect::<Result<_, _>>()?;
-        let newest_first = versions.iter().rev().map(|version| version.version);
-        if newest_first.ne(1..=versions.len() as u64) {
-            return Err(StoreError::corrupt(TABLE, "version", target));
+        if is_without_hole(&versions, before, page.limit) {
+            Ok(versions)
+        } else {
+            Err(StoreError::corrupt(TABLE, "version", target))
         }
-        Ok(versions)
     }
 
     /// Gives the version that an authorized change results in its place, and moves the head of the organization there.
@@ -299,4 +307,19 @@ impl Unit {
             applied_at: UnixTime::from_seconds(facts.applied_at),
         })
     }
+}
+
+/// Whether a page of versions, newest first, goes on from the one before, and ends at the first version if it is the last.
+fn is_without_hole(versions: &[StoredVersion], before: Option<i64>, limit: u32) -> bool {
+    let oldest = versions.last().map_or(0, |version| version.version);
+    let counts = (oldest..).zip(versions.iter().rev());
+    let is_last = versions.len() < limit as usize;
+    let newest = versions.first().map(|version| to_int(version.version));
+    counts
+        .into_iter()
+        .all(|(count, version)| version.version == count)
+        && before
+            .zip(newest)
+            .is_none_or(|(before, newest)| newest == before - 1)
+        && (!is_last || oldest <= 1)
 }

@@ -26,10 +26,11 @@ async fn pages(
     }
 }
 
-fn lists(api: &Api) -> [(&'static str, String); 5] {
+fn lists(api: &Api) -> [(&'static str, String); 6] {
     [
         ("tenant_id", ORGANIZATIONS.to_owned()),
         ("id", api.configurations()),
+        ("version", format!("{}/versions", api.a1())),
         ("number", format!("{}/change-requests", api.acme())),
         ("id", format!("{}/activity", api.acme())),
         ("id", "/api/v1/api-tokens".to_owned()),
@@ -42,6 +43,9 @@ async fn filled() -> Api {
         api.post(ORGANIZATIONS, json!({"name": format!("n{number}")}))
             .await;
         api.create(json!({})).await;
+        let edit = json!({"name": format!("n{number}")});
+        let edited = api.patch(api.a1(), number + 1, edit).await;
+        assert_eq!(edited.status, 200, "{}", edited.text());
         api.post(
             "/api/v1/api-tokens",
             json!({"name": "n", "scope": "platform", "role": "auditor"}),

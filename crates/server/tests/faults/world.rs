@@ -257,7 +257,11 @@ async fn whole(
     target: &str,
     ((version, change_request), state): ((u64, u64), Value),
 ) -> usize {
-    let versions = unit.versions(tenant_id, target).await.unwrap();
+    let all = Page {
+        after: None,
+        limit: u32::MAX,
+    };
+    let versions = unit.versions(tenant_id, target, &all).await.unwrap();
     let count = u64::try_from(versions.len()).unwrap();
     let numbers: Vec<u64> = versions.iter().map(|version| version.version).collect();
     assert_eq!(numbers, (1..=count).rev().collect::<Vec<_>>(), "{target}");

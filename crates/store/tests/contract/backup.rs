@@ -78,7 +78,10 @@ async fn portrait(world: &World, tenant_id: TenantId, id: ConfigurationId) -> St
     let mut unit = world.read().await;
     let organization = unit.organization(tenant_id).await.unwrap();
     let configurations = unit.configurations(tenant_id, None, &all()).await.unwrap();
-    let versions = unit.versions(tenant_id, &id.to_string()).await.unwrap();
+    let versions = unit
+        .versions(tenant_id, &id.to_string(), &all())
+        .await
+        .unwrap();
     let changes = unit.changes(tenant_id, &all()).await.unwrap();
     let keys = unit.signing_keys(tenant_id).await.unwrap();
     let revoked = unit.revoked_tokens(tenant_id, NOW).await.unwrap();
@@ -295,7 +298,7 @@ on_both_databases! {
             restore(&to, &file).await.unwrap();
             let mut unit = to.read().await;
             let now = unit.configuration(tenant_id, id).await.unwrap().unwrap();
-            let versions = unit.versions(tenant_id, &id.to_string()).await.unwrap();
+            let versions = unit.versions(tenant_id, &id.to_string(), &all()).await.unwrap();
             assert_eq!(now.version, versions[0].version);
             assert_eq!(now.change_request, versions[0].change_request);
             assert_eq!(unit.changes(tenant_id, &all()).await.unwrap()[0].number, now.change_request);

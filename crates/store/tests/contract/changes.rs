@@ -34,7 +34,7 @@ on_both_databases! {
             let now = unit.configuration(tenant_id, id).await.unwrap().unwrap();
             assert_eq!((now.version, now.change_request), (expected, request.number));
         }
-        let versions = world.read().await.versions(tenant_id, &id.to_string()).await.unwrap();
+        let versions = world.read().await.versions(tenant_id, &id.to_string(), &all()).await.unwrap();
         let numbers: Vec<u64> = versions.iter().map(|version| version.version).collect();
         assert_eq!(numbers, [5, 4, 3, 2, 1]);
     }
@@ -45,7 +45,7 @@ on_both_databases! {
         let id = world.configuration(tenant_id).await;
         let request = world.rename(tenant_id, id, "Zürich \u{1F511} \u{fffd}").await.unwrap();
         let mut unit = world.read().await;
-        let versions = unit.versions(tenant_id, &id.to_string()).await.unwrap();
+        let versions = unit.versions(tenant_id, &id.to_string(), &all()).await.unwrap();
         assert_eq!(versions[0].state.as_bytes(), request.change.canonical_after());
         assert_eq!(versions[0].digest, state_digest(request.change.canonical_after()));
         assert_eq!(versions[0].change_request, request.number);
@@ -58,10 +58,36 @@ on_both_databases! {
     async fn versions_are_append_only(world: World) {
         let tenant_id = world.organization().await;
         let id = world.configuration(tenant_id).await;
-        let before = world.read().await.versions(tenant_id, &id.to_string()).await.unwrap();
+        let before = world.read().await.versions(tenant_id, &id.to_string(), &all()).await.unwrap();
         world.rename(tenant_id, id, "another").await.unwrap();
-        let after = world.read().await.versions(tenant_id, &id.to_string()).await.unwrap();
+        let after = world.read().await.versions(tenant_id, &id.to_string(), &all()).await.unwrap();
         assert_eq!(after[1..], before[..]);
+    }
+
+    /// Pages go on where the one before has ended, and a hole is noticed in each.
+    async fn versions_come_in_pages_and_none_is_missing(world: World) {
+        let tenant_id = world.organization().await;
+        let id = world.configuration(tenant_id).await;
+        for name in ["a", "b", "c", "d"] {
+            world.rename(tenant_id, id, name).await.unwrap();
+        }
+        let look = async |after: Option<&str>, limit| {
+            let page = Page { after: after.map(str::to_owned), limit };
+            let found = world.read().await.versions(tenant_id, &id.to_string(), &page).await;
+            found.map(|found| found.into_iter().map(|version| version.version).collect::<Vec<_>>())
+        };
+        assert_eq!(look(None, 2).await.unwrap(), [5, 4]);
+        assert_eq!(look(Some("4"), 2).await.unwrap(), [3, 2]);
+        assert_eq!(look(Some("2"), 2).await.unwrap(), [1]);
+        assert_eq!(look(Some("1"), 2).await.unwrap(), Vec::<u64>::new());
+        world.leaked(format!("DELETE FROM versions WHERE target = '{id}' AND version = 3")).await;
+        for (after, limit) in [(None, 5), (None, 3), (Some("4"), 2), (Some("5"), 2)] {
+            let refused = look(after, limit).await;
+            assert!(matches!(refused, Err(StoreError::Corrupt { .. })), "{after:?} {limit}: {refused:?}");
+        }
+        world.leaked(format!("DELETE FROM versions WHERE target = '{id}' AND version = 1")).await;
+        let refused = look(Some("3"), 2).await;
+        assert!(matches!(refused, Err(StoreError::Corrupt { .. })), "{refused:?}");
     }
 
     /// A version number is taken once, whoever tries.
@@ -70,7 +96,7 @@ on_both_databases! {
         let copy = "INSERT INTO versions SELECT * FROM versions";
         let refused = world.by_hand(copy, vec![]).await.unwrap_err();
         assert!(matches!(refused, StoreError::Taken(_)), "{refused:?}");
-        assert_eq!(world.read().await.versions(tenant_id, &tenant_id.to_string()).await.unwrap().len(), 1);
+        assert_eq!(world.read().await.versions(tenant_id, &tenant_id.to_string(), &all()).await.unwrap().len(), 1);
     }
 
     /// C7: of two changes from one base, the second is refused and leaves nothing behind.
@@ -91,7 +117,7 @@ on_both_databases! {
         assert!(matches!(refused, StoreError::Collision), "{refused:?}");
         drop(unit);
         assert_eq!(world.state_of(tenant_id, id).await.name.as_str(), "first");
-        assert_eq!(world.read().await.versions(tenant_id, &id.to_string()).await.unwrap().len(), 2);
+        assert_eq!(world.read().await.versions(tenant_id, &id.to_string(), &all()).await.unwrap().len(), 2);
     }
 
     /// C7, C11: what is applied supersedes the open requests on the same target, and only those.
@@ -125,7 +151,7 @@ on_both_databases! {
         let refused = unit.apply(&authorized(&request), request.number).await.unwrap_err();
         assert!(matches!(refused, StoreError::Collision | StoreError::Taken(_)), "{refused:?}");
         drop(unit);
-        assert_eq!(world.read().await.versions(tenant_id, &id.to_string()).await.unwrap().len(), 2);
+        assert_eq!(world.read().await.versions(tenant_id, &id.to_string(), &all()).await.unwrap().len(), 2);
     }
 
     /// C4: one open edit per target; the unique index decides.
@@ -203,7 +229,7 @@ on_both_databases! {
         let id = world.configuration(tenant_id).await;
         let mut unit = world.read().await;
         assert_eq!(unit.base_of(tenant_id, "ac-none").await.unwrap(), Base::NOTHING);
-        let versions = unit.versions(tenant_id, &id.to_string()).await.unwrap();
+        let versions = unit.versions(tenant_id, &id.to_string(), &all()).await.unwrap();
         let base = unit.base_of(tenant_id, &id.to_string()).await.unwrap();
         assert_eq!(base, Base { version: 1, digest: Some(versions[0].digest) });
     }
@@ -271,7 +297,7 @@ on_both_databases! {
         let tenant_id = world.organization().await;
         let edit = "UPDATE versions SET state = replace(state, 'Acme Bank', 'Evil Bank')";
         assert_eq!(world.by_hand(edit, vec![]).await.unwrap(), 1);
-        let read = world.read().await.versions(tenant_id, &tenant_id.to_string()).await;
+        let read = world.read().await.versions(tenant_id, &tenant_id.to_string(), &all()).await;
         assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{read:?}");
     }
 

@@ -282,7 +282,7 @@ on_both_databases! {
             let mut unit = world.read().await;
             for refused in [
                 unit.configuration(tenant_id, id).await.map(drop),
-                unit.versions(tenant_id, &id.to_string()).await.map(drop),
+                unit.versions(tenant_id, &id.to_string(), &all()).await.map(drop),
                 unit.base_of(tenant_id, &id.to_string()).await.map(drop),
                 believable(&mut unit, tenant_id).await.map(drop),
             ] {
@@ -293,7 +293,7 @@ on_both_databases! {
             world.leaked("INSERT INTO versions SELECT * FROM kept_versions".to_owned()).await;
         }
         world.leaked(format!("DELETE FROM versions WHERE target = '{id}' AND version = 1")).await;
-        let history = world.read().await.versions(tenant_id, &id.to_string()).await;
+        let history = world.read().await.versions(tenant_id, &id.to_string(), &all()).await;
         assert!(matches!(history, Err(StoreError::Corrupt { .. })), "a hole in the history: {history:?}");
     }
 

@@ -124,6 +124,6 @@ on_both_databases! {
             let read = world.read().await.organization(tenant_id).await.unwrap().unwrap();
             assert_eq!(read.state, state);
         }
-        assert_eq!(world.read().await.versions(tenant_id, &target).await.unwrap().len(), 3);
+        assert_eq!(world.read().await.versions(tenant_id, &target, &all()).await.unwrap().len(), 3);
     }
 }

@@ -42,7 +42,7 @@ on_both_databases! {
             let mut unit = world.read().await;
             assert_eq!(unit.base_of(stranger, &id.to_string()).await.unwrap(), Base::NOTHING);
             assert_eq!(unit.base_of(stranger, &victim.to_string()).await.unwrap(), Base::NOTHING);
-            assert!(unit.versions(stranger, &id.to_string()).await.unwrap().is_empty());
+            assert!(unit.versions(stranger, &id.to_string(), &all()).await.unwrap().is_empty());
             assert!(unit.change(stranger, 2).await.unwrap().is_none());
             assert!(unit.changes(stranger, &all()).await.unwrap().len() <= 1);
             assert!(unit.next_change_number(stranger).await.unwrap() <= 2);

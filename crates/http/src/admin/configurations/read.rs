@@ -1,6 +1,5 @@
 //! `GET …/configurations`, `…/{id}` and `…/{id}/versions`.
 
-use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use countersign_domain::configurations::ConfigurationStatus;
@@ -115,12 +114,13 @@ pub(crate) async fn show(
     }
 }
 
-/// Show every version of a configuration, the newest first
+/// List the versions of a configuration, the newest first
 #[utoipa::path(
     get, operation_id = "list_configuration_versions", path = "/api/v1/organizations/{tenant_id}/configurations/{id}/versions", tag = "configurations",
     params(
         ("tenant_id" = String, Path, description = "The organization"),
         ("id" = String, Path, description = "The configuration"),
+        Paging,
     ),
     responses((status = 200, body = List<VersionView>), (status = "default", body = ProblemDocument)),
 )]
@@ -128,11 +128,20 @@ pub(crate) async fn versions(
     State(service): State<App>,
     Authenticated(caller): Authenticated,
     InPath { tenant_id, id }: InPath,
+    paging: Paging,
 ) -> Response {
-    match service.versions(&caller, tenant_id, &id.to_string()).await {
+    let page = match paging.page_after::<i64>() {
+        Ok(page) => page,
+        Err(problem) => return problem.into_response(),
+    };
+    let target = id.to_string();
+    match service.versions(&caller, tenant_id, &target, &page).await {
         Ok(found) => {
-            let items: Vec<VersionView> = found.iter().map(VersionView::new).collect();
-            Json(serde_json::json!({"items": items, "next_cursor": null})).into_response()
+            let views = found.iter().map(VersionView::new).collect();
+            List::new(views, paging.limit, |view: &VersionView| {
+                view.version.to_string()
+            })
+            .into_response()
         }
         Err(error) => problem(error).into_response(),
     }
