@@ -134,10 +134,7 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;
-    match path.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => File::open(directory)?.sync_all(),
-        _ => Ok(()),
-    }
+    sync_directory_of(path)
 }
 
 /// Reads a file that must be its owner's alone; `what` it is, is said when it is not.
@@ -156,18 +153,71 @@ pub(crate) fn read_private(path: &Path, what: &str) -> Result<String, ServerFail
     fs::read_to_string(path).map_err(fail)
 }
 
-/// Writes a new file that only its owner can read; refuses to touch one that exists.
-///
-/// # Errors
-/// When it exists or the operating system refuses.
-pub(crate) fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(PRIVATE_FILE)
-        .open(path)?;
-    file.write_all(content)?;
-    file.sync_all()
+/// A new file that only its owner can read, written under another name until it is whole. What is not finished is
+/// removed, so that it does not stand in the way of the next attempt.
+pub(crate) struct Partial<'a> {
+    /// What is written into.
+    pub(crate) content: File,
+    beside: PathBuf,
+    path: &'a Path,
+    is_finished: bool,
+}
+
+impl<'a> Partial<'a> {
+    /// Begins a file; what an attempt that was killed has left of it is overwritten.
+    ///
+    /// # Errors
+    /// When it exists, another process is writing it, or the operating system refuses.
+    pub(crate) fn begin(path: &'a Path) -> io::Result<Self> {
+        refuse_existing(path)?;
+        let beside = path.with_added_extension("partial");
+        let content = private_file().truncate(false).open(&beside)?;
+        content.try_lock()?;
+        content.set_len(0)?;
+        content.set_permissions(Permissions::from_mode(PRIVATE_FILE))?;
+        Ok(Self {
+            content,
+            beside,
+            path,
+            is_finished: false,
+        })
+    }
+
+    /// Makes it durable and gives it its name.
+    ///
+    /// # Errors
+    /// When a file of that name has appeared meanwhile, or the operating system refuses.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.content.sync_all()?;
+        refuse_existing(self.path)?;
+        fs::rename(&self.beside, self.path)?;
+        self.is_finished = true;
+        sync_directory_of(self.path)
+    }
+}
+
+impl Drop for Partial<'_> {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            // Left over, it is overwritten by the next attempt.
+            drop(fs::remove_file(&self.beside));
+        }
+    }
+}
+
+fn refuse_existing(path: &Path) -> io::Result<()> {
+    if path.try_exists()? {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    Ok(())
+}
+
+/// Makes the names in the directory of a file durable.
+fn sync_directory_of(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => File::open(directory)?.sync_all(),
+        _ => Ok(()),
+    }
 }
 
 impl std::fmt::Display for DataDirError {
@@ -184,5 +234,33 @@ impl std::fmt::Display for DataDirError {
                 path.display()
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_not_finished_does_not_stand_in_the_way() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("backup");
+        let begin = || Partial::begin(&path);
+        let cut_off = begin().unwrap();
+        (&cut_off.content).write_all(b"a part").unwrap();
+        assert!(!path.exists(), "a part never has the name");
+        assert!(begin().is_err(), "another process is writing it");
+        drop(cut_off);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        // What a process that was killed leaves behind.
+        fs::write(path.with_added_extension("partial"), "another part").unwrap();
+        let whole = begin().unwrap();
+        (&whole.content).write_all(b"whole").unwrap();
+        whole.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        assert!(begin().is_err(), "it exists");
     }
 }

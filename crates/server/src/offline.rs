@@ -1,14 +1,14 @@
 //! Commands that work on the database itself: migrate, backup, restore, and the OpenAPI document.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write as _};
+use std::io::{self, BufReader, BufWriter, Write as _};
 
 use countersign_service::{Clock as _, mark_restored};
 use countersign_store::{Database, DatabaseUrl, Store, read_backup, write_backup};
 
 use crate::cli::{BackupArgs, MigrateArgs, RestoreArgs, StoreArgs};
 use crate::console::{line, note};
-use crate::data_dir::{DataDir, create_private};
+use crate::data_dir::{DataDir, Partial};
 use crate::failure::ServerFailure;
 use crate::master_key;
 use crate::wall_clock::WallClock;
@@ -47,14 +47,13 @@ pub(crate) fn backup(args: &BackupArgs) -> Result<(), ServerFailure> {
         // As it is: the server that uses it may be an older one.
         let database = Database::open_as_it_is(&database_url(&args.store, &data)?).await?;
         let store = Store::new(database, master.mac_key("row"));
-        create_private(&args.file, b"")
-            .map_err(|error| ServerFailure::local(&args.file, &error))?;
-        let file = File::options().write(true).open(&args.file);
-        let mut out =
-            BufWriter::new(file.map_err(|error| ServerFailure::local(&args.file, &error))?);
+        let in_words = |error: io::Error| ServerFailure::local(&args.file, &error);
+        let partial = Partial::begin(&args.file).map_err(in_words)?;
+        let mut out = BufWriter::new(&partial.content);
         let summary = write_backup(&store, &mut out).await?;
-        let synced = out.flush().and_then(|()| out.get_ref().sync_all());
-        synced.map_err(|error| ServerFailure::local(&args.file, &error))?;
+        out.flush().map_err(in_words)?;
+        drop(out);
+        partial.finish().map_err(in_words)?;
         line(&format!(
             "Wrote {} rows to {}.",
             summary.rows,
