@@ -175,7 +175,8 @@ impl Service {
         let unavailable = ServiceError::Unavailable {
             retry_after: crate::RETRY_AFTER,
         };
-        if self.instance.is_held() || self.clock.now_for_issuing().is_err() {
+        let is_issuing = !self.instance.is_held() && self.ledger.is_writing();
+        if !is_issuing || self.clock.now_for_issuing().is_err() {
             return Err(unavailable);
         }
         Ok(())

@@ -4,15 +4,17 @@
 //! [`Recorded`], and only with a [`Recorded`] can a token be signed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use countersign_crypto::{MacKey, b64, random_id};
 use countersign_domain::assertion::AcceptedAssertion;
 use countersign_domain::time::UnixTime;
 use countersign_store::{Issuance, Store, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::yield_now;
 
 use crate::replay::ReplayMemory;
+use crate::supervision::supervise;
 
 /// Requests that may wait for a commit before new ones are refused with 503.
 const QUEUE: usize = 8192;
@@ -41,6 +43,7 @@ pub struct Ledger {
     queue: mpsc::Sender<Waiting>,
     memory: Option<Arc<ReplayMemory>>,
     keys: LedgerKeys,
+    writes: Arc<AtomicBool>,
 }
 
 /// What the ledger keeps from those who do not run the instance.
@@ -63,18 +66,36 @@ impl Ledger {
     #[must_use]
     pub fn start(store: Store, memory: Option<Arc<ReplayMemory>>, keys: LedgerKeys) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let writer = Writer {
-            store,
-            memory: memory.clone(),
-            next: 0,
-            left: 0,
+        let (waiting, writes) = (
+            Arc::new(Mutex::new(waiting)),
+            Arc::new(AtomicBool::new(true)),
+        );
+        let begin = {
+            let memory = memory.clone();
+            move || {
+                let writer = Writer {
+                    store: store.clone(),
+                    memory: memory.clone(),
+                    next: 0,
+                    left: 0,
+                };
+                let waiting = Arc::clone(&waiting);
+                async move { writer.run(&mut *waiting.lock().await).await }
+            }
         };
-        tokio::spawn(writer.run(waiting));
+        supervise("ledger", Arc::clone(&writes), begin);
         Self {
             queue,
             memory,
             keys,
+            writes,
         }
+    }
+
+    /// Whether the task that writes runs. Without it no token is issued.
+    #[must_use]
+    pub fn is_writing(&self) -> bool {
+        self.writes.load(Ordering::Relaxed)
     }
 
     /// Records the issuance that an accepted assertion was granted, and burns the assertion.
@@ -173,10 +194,12 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(mut self, mut waiting: mpsc::Receiver<Waiting>) {
+    /// What waited in a group when this panics is told that it is not recorded; its assertions stay used, because they
+    /// may be.
+    async fn run(mut self, waiting: &mut mpsc::Receiver<Waiting>) {
         let mut group = Vec::with_capacity(GROUP);
         while waiting.recv_many(&mut group, GROUP).await > 0 {
-            gather(&mut group, &mut waiting).await;
+            gather(&mut group, waiting).await;
             let (mut rows, requests): (Vec<Issuance>, Vec<_>) = group
                 .drain(..)
                 .map(|waiting| (waiting.row, waiting.done))

@@ -24,6 +24,7 @@ mod replay;
 mod shared_primes;
 mod signing_keys;
 mod snapshots;
+mod supervision;
 mod transaction;
 
 use std::num::NonZeroU32;
