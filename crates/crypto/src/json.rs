@@ -44,7 +44,7 @@ pub enum JsonRefusal {
     /// The same member name stands twice in one object.
     #[error("the member {name:?} appears twice in one object: send each name once")]
     DuplicateMember {
-        /// The name, cut to 64 characters.
+        /// The name; of one with more than 64 characters, the first 16.
         name: Box<str>,
     },
     /// It breaks the grammar of RFC 8259.

@@ -240,14 +240,14 @@ fn narrow(
         let Some(group) = known else {
             return Err(Refusal::new(
                 Reason::ScopeUnknown,
-                token,
+                token.as_str(),
                 format!("one of: {}", to_scope(granted)),
             ));
         };
         if !granted.contains(&group) {
             return Err(Refusal::new(
                 Reason::ScopeNotGranted,
-                token,
+                token.as_str(),
                 format!("one of: {}", to_scope(granted)),
             ));
         }

@@ -49,7 +49,7 @@ impl Refused {
             kind: "token.refused".to_owned(),
             correlation_id: self.correlation_id.to_string(),
             actor: "caller".to_owned(),
-            detail: json!({"reason": reason, "seen": seen, "expected": expected.to_string()}),
+            detail: json!({"reason": reason, "seen": seen.to_string(), "expected": expected.to_string()}),
         }
     }
 }

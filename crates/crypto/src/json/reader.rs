@@ -10,6 +10,9 @@ use super::{JsonRefusal, Limits};
 /// The longest member name that a refusal repeats, in characters.
 const MAX_REPEATED: usize = 64;
 
+/// What is repeated of a longer one, which is no name: too little for a secret to be told.
+const MAX_REPEATED_OF_LONG: usize = 16;
+
 /// A text that is being read.
 pub(super) struct Reader<'t> {
     text: &'t str,
@@ -80,7 +83,11 @@ impl<'t> Reader<'t> {
                     return Err(JsonRefusal::TooManyMembers);
                 }
                 if members.contains_key(&name) {
-                    let name = name.chars().take(MAX_REPEATED).collect::<String>().into();
+                    let shown = match name.chars().nth(MAX_REPEATED) {
+                        Some(_) => MAX_REPEATED_OF_LONG,
+                        None => MAX_REPEATED,
+                    };
+                    let name = name.chars().take(shown).collect::<String>().into();
                     return Err(JsonRefusal::DuplicateMember { name });
                 }
                 self.skip_space();

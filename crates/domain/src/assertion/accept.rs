@@ -208,7 +208,7 @@ fn check_tenant(
         Some(other) => {
             return Err(Refusal::new(
                 Reason::TenantMismatch,
-                claims::brief(other),
+                claims::as_json(other),
                 tenant.to_string(),
             ));
         }

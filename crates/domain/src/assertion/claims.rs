@@ -55,7 +55,7 @@ fn numeric_date(claims: &Map<String, Value>, name: &'static str) -> Result<Optio
         )),
         _ => Err(Refusal::new(
             Reason::ClaimsMalformed,
-            format!("{name} = {}", brief(value)),
+            format!("{name} = {}", as_json(value)),
             format!("{name} as a number of seconds since 1970"),
         )),
     }
@@ -88,7 +88,7 @@ pub(super) fn jti(claims: &Map<String, Value>, required: bool) -> Result<Option<
         Some(Value::String(jti)) if (1..=MAX_JTI_BYTES).contains(&jti.len()) => Ok(Some(jti)),
         Some(other) => Err(Refusal::new(
             Reason::ClaimsMalformed,
-            format!("jti = {}", brief(other)),
+            format!("jti = {}", as_json(other)),
             expected,
         )),
     }
@@ -112,7 +112,7 @@ pub fn account_binding<'a>(
         }
         Some(other) => Err(Refusal::new(
             Reason::AccountBindingMalformed,
-            format!("{name} = {}", brief(other)),
+            format!("{name} = {}", as_json(other)),
             format!("{name}: a text of 1 to 128 printable ASCII characters without spaces"),
         )),
     }
@@ -137,14 +137,10 @@ pub(super) fn audience(claims: &Map<String, Value>) -> Option<&str> {
     }
 }
 
-/// A claim's value as it is shown in an explanation: JSON, cut to 80 characters.
+/// A claim's value as an explanation has it: JSON.
 #[must_use]
-pub(super) fn brief(value: &Value) -> String {
-    let json = value.to_string();
-    match json.char_indices().nth(80) {
-        Some((cut, _)) => format!("{}…", &json[..cut]),
-        None => json,
-    }
+pub(super) fn as_json(value: &Value) -> String {
+    value.to_string()
 }
 
 #[cfg(test)]

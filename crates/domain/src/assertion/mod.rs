@@ -7,6 +7,7 @@ mod accept;
 mod claims;
 mod near_miss;
 mod refusal;
+mod told;
 mod trace;
 mod verify;
 
@@ -14,6 +15,7 @@ pub use accept::{AcceptedAssertion, CLOCK_AHEAD, Conditions};
 pub use claims::account_binding;
 pub use near_miss::{Hint, near_misses};
 pub use refusal::{Check, Expected, Reason, Refusal};
+pub use told::Told;
 pub use trace::{Step, Trace};
 pub use verify::{
     Candidate, OrganizationStanding, Unselected, UnverifiedAssertion, VerifiedAssertion,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::told::Told;
 use crate::directory::TrustedConfiguration;
 use crate::time::UnixTime;
 
@@ -204,7 +205,7 @@ pub struct Refusal {
     /// Why.
     pub reason: Reason,
     /// What the assertion had; repeated only to who may see it.
-    pub seen: String,
+    pub seen: Told,
     /// What would have been accepted.
     pub expected: Expected,
     /// Whether the caller had proven to hold the registered key when it was refused.
@@ -218,7 +219,7 @@ pub enum Expected {
     /// other refusal before the signature takes, and so tell that a `kid` is not among them (conformance D11).
     ActiveKey(Arc<TrustedConfiguration>, UnixTime),
     /// Anything else.
-    Text(String),
+    Text(Told),
 }
 
 impl Expected {
@@ -231,20 +232,20 @@ impl Expected {
 
 impl From<&str> for Expected {
     fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
+        Self::Text(text.into())
     }
 }
 
 impl From<String> for Expected {
     fn from(text: String) -> Self {
-        Self::Text(text)
+        Self::Text(text.into())
     }
 }
 
 impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (configuration, now) = match self {
-            Self::Text(text) => return f.write_str(text),
+            Self::Text(text) => return f.write_str(&text.expected()),
             Self::ActiveKey(configuration, now) => (configuration, *now),
         };
         for (position, key) in configuration.active_keys(now).enumerate() {
@@ -258,7 +259,7 @@ impl fmt::Display for Expected {
 impl Refusal {
     /// A refusal with what was seen and what was expected, of a caller who has proven nothing yet.
     #[must_use]
-    pub fn new(reason: Reason, seen: impl Into<String>, expected: impl Into<Expected>) -> Self {
+    pub fn new(reason: Reason, seen: impl Into<Told>, expected: impl Into<Expected>) -> Self {
         Self {
             reason,
             seen: seen.into(),

@@ -1,6 +1,7 @@
 //! What the workbench records: every check with what was seen and what was expected.
 
 use super::refusal::Check;
+use super::told::Told;
 
 /// One check that passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +37,8 @@ impl Trace {
             let (seen, expected) = describe();
             steps.push(Step {
                 check,
-                seen,
-                expected,
+                seen: Told::from(seen).expected(),
+                expected: Told::from(expected).expected(),
             });
         }
     }

@@ -159,7 +159,7 @@ impl CheckView {
             .filter(|_| explained.failed_check() == Some(check))
         {
             return Self {
-                seen: refusal.seen.clone(),
+                seen: refusal.seen.to_string(),
                 expected: refusal.expected.to_string(),
                 reason: Some(refusal.reason.code()),
                 detail: refusal.reason.sentence().to_owned(),

@@ -16,6 +16,7 @@ mod node_clocks;
 mod oauth_conformance;
 mod oauth_reasons;
 mod oauth_workbench;
+mod secrets;
 mod support;
 mod token_algorithms;
 mod token_claims;
