@@ -25,6 +25,16 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// For the payload of an access token of ours: what was copied into it lies one level deeper than in the assertion, and
+    /// its scope may be longer than a text of others.
+    pub const ISSUED: Self = Self {
+        octets: 16 * 1024,
+        depth: Self::TOKEN.depth + 1,
+        members: 64,
+        string: 16 * 1024,
+        digits: 32,
+    };
+
     /// For the header and the payload of a token (`conformance.md` C7).
     pub const TOKEN: Self = Self {
         octets: 16 * 1024,

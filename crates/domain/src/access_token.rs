@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Map, Value};
-
 use crate::assertion::AcceptedAssertion;
 use crate::grant::Grant;
 use crate::permission_groups::to_scope;
@@ -58,8 +56,8 @@ impl UnrecordedToken {
         if let Some(account) = grant.external_account_id() {
             json.text("external_account_id", account)?;
         }
-        if !grant.custom().is_empty() {
-            json.object("custom", grant.custom())?;
+        if let Some(custom) = grant.custom() {
+            json.object("custom", custom);
         }
         Ok(Self {
             grant,
@@ -144,10 +142,9 @@ impl Members {
         let _ = write!(self.0, "{}", value.seconds());
     }
 
-    fn object(&mut self, name: &str, value: &Map<String, Value>) -> serde_json::Result<()> {
+    fn object(&mut self, name: &str, json: &str) {
         self.name(name);
-        self.0.push_str(&serde_json::to_string(value)?);
-        Ok(())
+        self.0.push_str(json);
     }
 }
 
@@ -196,7 +193,7 @@ mod tests {
             members.text("second", text).unwrap();
             let json = members.0 + "}";
             let expected = serde_json::json!({"first": text, "second": text});
-            let read: Value = serde_json::from_str(&json).unwrap();
+            let read: serde_json::Value = serde_json::from_str(&json).unwrap();
             assert_eq!(read, expected, "{json}");
             assert_eq!(json, expected.to_string());
         }

@@ -24,9 +24,13 @@ pub struct Grant {
     scope: GroupSet,
     uid: Option<String>,
     external_account_id: Option<String>,
-    custom: Map<String, Value>,
+    custom: Option<String>,
     expires_at: UnixTime,
 }
+
+/// The most that the permission groups and the copied claims take of an access token together, in octets. Gateways have
+/// limits of about this size for a whole header field; and what is issued must be readable at introspection.
+const MAX_CONTENT_OCTETS: usize = 8 * 1024;
 
 impl Grant {
     /// What it is granted for.
@@ -53,10 +57,10 @@ impl Grant {
         self.external_account_id.as_deref()
     }
 
-    /// Copied claims.
+    /// The copied claims as a JSON object, if there are any.
     #[must_use]
-    pub const fn custom(&self) -> &Map<String, Value> {
-        &self.custom
+    pub fn custom(&self) -> Option<&str> {
+        self.custom.as_deref()
     }
 
     /// When the access token ends.
@@ -92,7 +96,8 @@ fn check_resources(accepted: &AcceptedAssertion, resources: &[&str]) -> Result<(
 /// Decides audience, scope, account binding, copied claims and lifetime.
 ///
 /// # Errors
-/// `resource_not_served`, `scope_malformed`, `scope_unknown`, `scope_not_granted` or `account_binding_malformed`.
+/// `resource_not_served`, `scope_malformed`, `scope_unknown`, `scope_not_granted`, `token_too_large` or
+/// `account_binding_malformed`.
 pub fn decide(
     accepted: AcceptedAssertion,
     organization: &OrganizationState,
@@ -116,6 +121,8 @@ fn try_decide(
     let granted = granted_groups(state, organization);
     let requested = requested_scope(claims, accepted.flow(), asked.scope)?;
     let scope = narrow(requested.as_ref(), &granted, organization)?;
+    let custom = copied_claims(state, claims);
+    check_size(&scope, custom.as_deref())?;
     trace.passed(Check::Scope, || {
         let seen = requested.as_ref().map_or_else(
             || "none requested".to_owned(),
@@ -132,12 +139,6 @@ fn try_decide(
             .unwrap_or("none");
         (seen.to_owned(), "none, or one text".to_owned())
     });
-    let custom = state
-        .copied_claims
-        .iter()
-        .filter_map(|name| claims.get_key_value(name.as_str()))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
     let expires_at = token_end(&accepted, state, now);
     Ok(Grant {
         assertion: accepted,
@@ -147,6 +148,28 @@ fn try_decide(
         custom,
         expires_at,
     })
+}
+
+fn copied_claims(state: &ConfigurationState, claims: &Map<String, Value>) -> Option<String> {
+    let names = state.copied_claims.iter();
+    let copied: Map<String, Value> = names
+        .filter_map(|name| claims.get_key_value(name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    (!copied.is_empty()).then(|| Value::Object(copied).to_string())
+}
+
+fn check_size(scope: &GroupSet, custom: Option<&str>) -> Result<(), Refusal> {
+    let groups = scope.iter().map(|group| group.as_str().len() + 1);
+    let octets = groups.sum::<usize>() + custom.map_or(0, str::len);
+    if octets <= MAX_CONTENT_OCTETS {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Reason::TokenTooLarge,
+        format!("{octets} octets of scope and copied claims"),
+        format!("at most {MAX_CONTENT_OCTETS} octets"),
+    ))
 }
 
 /// Standard: all that the organization is entitled to. Third-party: what is granted, as far as still entitled.

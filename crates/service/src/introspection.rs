@@ -313,7 +313,7 @@ fn content_of<T>(token: &str, jti: &str, place: impl FnOnce(&[u8]) -> Option<T>)
 
 /// Type, signature by a published key, and the claims that every token of ours has.
 fn read_token(organization: &OrganizationSnapshot, token: &str) -> Option<VerifiedToken> {
-    let jws = UnverifiedJws::parse(token).ok()?;
+    let jws = UnverifiedJws::parse_issued(token).ok()?;
     if *jws.header().token_type() != TokenType::AccessToken {
         return None;
     }

@@ -13,6 +13,8 @@ use crate::{Algorithm, Digest32, SignatureInvalid, VerifyingKey, b64, sha256};
 
 /// The longest compact form, in octets.
 pub const MAX_JWS_OCTETS: usize = 16 * 1024;
+/// The longest compact form of an access token of ours, in octets.
+const MAX_ISSUED_OCTETS: usize = 24 * 1024;
 /// The longest header, in octets before base64url.
 pub const MAX_HEADER_OCTETS: usize = 4 * 1024;
 /// The longest signature of any accepted key: RSA with 8192 bits.
@@ -37,6 +39,21 @@ impl<'a> UnverifiedJws<'a> {
     /// # Errors
     /// [`JwsRefusal`] names the first rule that the text breaks.
     pub fn parse(text: &'a str) -> Result<Self, JwsRefusal> {
+        Self::read(text, MAX_JWS_OCTETS, Limits::TOKEN)
+    }
+
+    /// As [`Self::parse`], within the limits of what is issued here, which must be readable here.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_issued(text: &'a str) -> Result<Self, JwsRefusal> {
+        Self::read(text, MAX_ISSUED_OCTETS, Limits::ISSUED)
+    }
+
+    fn read(text: &'a str, longest: usize, limits: Limits) -> Result<Self, JwsRefusal> {
+        if text.len() > longest {
+            return Err(JwsRefusal::TooLong);
+        }
         let (header, payload, signature) = split(text)?;
         let signing_input = &text[..header.len() + 1 + payload.len()];
         if header.len() > encoded_length(MAX_HEADER_OCTETS) {
@@ -52,7 +69,7 @@ impl<'a> UnverifiedJws<'a> {
         let payload = decode(payload, Segment::Payload)?;
         let signature = decode(signature, Segment::Signature)?;
         let header = JwsHeader::parse(&header)?;
-        let claims = StrictObject::parse(&payload, Limits::TOKEN);
+        let claims = StrictObject::parse(&payload, limits);
         Ok(Self {
             signing_input,
             header,
@@ -203,9 +220,6 @@ const fn encoded_length(octets: usize) -> usize {
 }
 
 fn split(text: &str) -> Result<(&str, &str, &str), JwsRefusal> {
-    if text.len() > MAX_JWS_OCTETS {
-        return Err(JwsRefusal::TooLong);
-    }
     // Without a branch for each octet, the compiler looks at many at once.
     let allowed = |octet: u8| {
         octet.is_ascii_alphanumeric() | (octet == b'-') | (octet == b'_') | (octet == b'.')

@@ -181,6 +181,8 @@ reasons! {
         "The sub of the assertion is not the verifier_subject of a configuration with this issuer.";
     TenantMismatch, "tenant_mismatch", Tenant,
         "The tenant_id claim names another organization.";
+    TokenTooLarge, "token_too_large", Scope,
+        "The access token would be too long; ask for fewer permission groups with scope, or send less in the copied claims.";
     UnknownOrganization, "unknown_organization", Organization,
         "There is no such organization.";
 }

@@ -85,9 +85,13 @@ fn refused(error: ExchangeError, flow: Flow) -> Failure {
         (Reason::UnknownOrganization, Flow::AuthorizationGrant | Flow::ClientAuthentication) => {
             return Failure::NoSuchOrganization;
         }
-        (Reason::ScopeMalformed | Reason::ScopeNotGranted | Reason::ScopeUnknown, _) => {
-            OAuthError::invalid_scope(disclosed)
-        }
+        (
+            Reason::ScopeMalformed
+            | Reason::ScopeNotGranted
+            | Reason::ScopeUnknown
+            | Reason::TokenTooLarge,
+            _,
+        ) => OAuthError::invalid_scope(disclosed),
         (Reason::ResourceNotServed, _) => OAuthError::invalid_target(disclosed),
         (_, Flow::ClientAuthentication) => OAuthError::invalid_client(disclosed),
         (_, Flow::AuthorizationGrant | Flow::Compatibility) => OAuthError::invalid_grant(disclosed),

@@ -17,6 +17,7 @@ mod oauth_conformance;
 mod oauth_reasons;
 mod oauth_workbench;
 mod secrets;
+mod size;
 mod support;
 mod token_algorithms;
 mod token_claims;

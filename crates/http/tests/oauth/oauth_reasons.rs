@@ -52,6 +52,10 @@ async fn stage(reason: Reason) -> World {
             auth_type: Some(AuthType::ThirdParty),
             ..ConfigurationEdit::default()
         },
+        Reason::TokenTooLarge => ConfigurationEdit {
+            copied_claims: Some(["a", "b", "c"].map(str::to_owned).to_vec()),
+            ..ConfigurationEdit::default()
+        },
         _ => ConfigurationEdit::default(),
     };
     let world = match reason {
@@ -126,6 +130,10 @@ fn provoke(world: &World, reason: Reason) -> Provocation {
         Reason::SignatureInvalid => good.signed_by(&world.a2.key).into(),
         Reason::SubjectMismatch => good.claim("sub", "somebody-else").into(),
         Reason::TenantMismatch => good.claim("tenant_id", world.bob.id.to_string()).into(),
+        Reason::TokenTooLarge => ["a", "b", "c"]
+            .into_iter()
+            .fold(good, |long, claim| long.claim(claim, "x".repeat(3000)))
+            .into(),
         Reason::AssertionPredatesRestore
         | Reason::AssertionReplayed
         | Reason::ConfigurationDeactivated
