@@ -1,5 +1,6 @@
 //! One exchange: an assertion for an access token. The order of the steps is the order of `tokens.md`.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use countersign_domain::access_token::UnrecordedToken;
@@ -10,6 +11,7 @@ use countersign_domain::assertion::{
 use countersign_domain::grant::{self, Asked};
 use countersign_domain::ids::{CorrelationId, TenantId};
 use countersign_domain::time::UnixTime;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use crate::Service;
 use crate::error::RETRY_AFTER;
@@ -106,22 +108,30 @@ impl Service {
         &self,
         request: ExchangeRequest<'_>,
     ) -> Result<IssuedToken, ExchangeError> {
-        let correlation_id = request.correlation_id;
-        // No organization is known whose activity could have it: the log must.
-        let refused = |refusal: Refusal| {
-            let reason = refusal.reason.code();
-            metrics::counter!("countersign_tokens_refused_total", "reason" => reason).increment(1);
-            tracing::info!(%correlation_id, reason, "assertion refused");
-            ExchangeError::Refused(refusal)
+        let result = match named_organization(request) {
+            Ok(tenant_id) => self.exchange(tenant_id, request).await,
+            Err(refusal) => {
+                self.note_nameless(request.correlation_id, refusal.reason);
+                return Err(self.strangers.refuse(refusal));
+            }
         };
-        let unknown = || Refusal::new(Reason::UnknownOrganization, "", "a tenant_id claim");
-        let peeked = UnverifiedAssertion::parse(request.assertion, request.flow, &mut Trace::off())
-            .map_err(refused)?;
-        let tenant_id = peeked
-            .peek("tenant_id")
-            .and_then(|tenant| tenant.parse().ok())
-            .ok_or_else(|| refused(unknown()))?;
-        self.exchange(tenant_id, request).await
+        match result {
+            Err(ExchangeError::Refused(refusal))
+                if refusal.reason == Reason::UnknownOrganization =>
+            {
+                Err(self.strangers.refuse(refusal))
+            }
+            result => result,
+        }
+    }
+
+    /// No organization is known whose activity could have the refusal: the log must.
+    fn note_nameless(&self, correlation_id: CorrelationId, reason: Reason) {
+        let reason = reason.code();
+        metrics::counter!("countersign_tokens_refused_total", "reason" => reason).increment(1);
+        if let Some(omitted) = self.activity.line(None, self.now()) {
+            tracing::info!(%correlation_id, reason, omitted, "assertion refused");
+        }
     }
 
     async fn try_exchange(
@@ -238,6 +248,32 @@ impl Service {
                 restored_at: self.instance().restored_at(),
             }),
             Err(distrusted) => refuse(&distrusted.to_string()),
+        }
+    }
+}
+
+/// The organization that the claim `tenant_id` names.
+fn named_organization(request: ExchangeRequest<'_>) -> Result<TenantId, Refusal> {
+    let trace = &mut Trace::off();
+    let peeked = UnverifiedAssertion::parse(request.assertion, request.flow, trace)?;
+    let named = peeked.peek("tenant_id").and_then(|id| id.parse().ok());
+    named.ok_or_else(|| Refusal::new(Reason::UnknownOrganization, "", "a tenant_id claim"))
+}
+
+/// The budget of requests at the compatibility route that name no organization which there is, together.
+pub(crate) struct Strangers(Option<DefaultDirectRateLimiter>);
+
+impl Strangers {
+    /// So many in a second as one organization may make; `None` for no limit.
+    pub(crate) fn new(requests_per_second: Option<NonZeroU32>) -> Self {
+        Self(requests_per_second.map(|rate| RateLimiter::direct(Quota::per_second(rate))))
+    }
+
+    /// The refusal, or that there were too many.
+    fn refuse(&self, refusal: Refusal) -> ExchangeError {
+        match self.0.as_ref().map(RateLimiter::check) {
+            Some(Err(_)) => ExchangeError::RateLimited { retry_after: 1 },
+            Some(Ok(())) | None => ExchangeError::Refused(refusal),
         }
     }
 }

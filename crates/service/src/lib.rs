@@ -20,6 +20,7 @@ mod keyring;
 mod ledger;
 mod maintenance;
 mod organizations;
+mod recorder;
 mod replay;
 mod shared_primes;
 mod signing_keys;
@@ -105,7 +106,8 @@ pub struct Service {
     issued: metrics::Counter,
     decoys: decoys::Decoys,
     instance: instance::InstanceState,
-    activity: activity::Recorder,
+    activity: recorder::Recorder,
+    strangers: exchange::Strangers,
     callers: access::CallerCache,
     verified: introspection::VerifiedTokens,
 }
@@ -148,7 +150,8 @@ impl Service {
                 },
             ),
             issued: metrics::counter!("countersign_tokens_issued_total"),
-            activity: activity::Recorder::start(store.clone()),
+            activity: recorder::Recorder::start(store.clone()),
+            strangers: exchange::Strangers::new(settings.requests_per_second),
             clock: MonotonicClock::new(clock, high_water),
             decoys: decoys::Decoys::new(),
             callers: access::CallerCache::default(),

@@ -111,3 +111,46 @@ async fn attack_25_a_flooding_organization_is_slowed_down_and_the_other_is_not()
         assert_eq!(world.server.get(&world.acme.path("jwks")).await.status, 200);
     }
 }
+
+/// What the other organization's callers are told is found in its activity, whatever happens next door.
+#[tokio::test]
+async fn attack_25_a_flood_of_refusals_leaves_the_activity_of_others_complete() {
+    let world = World::start().await;
+    let mut refused = Vec::new();
+    for n in 0..6_000 {
+        world.server.grant(&world.acme, "a.b.c").await;
+        if n % 200 == 0 {
+            refused.push(world.server.grant(&world.bob, "x.y.z").await);
+        }
+    }
+    assert_eq!(refused.len(), 30);
+    for answer in &refused {
+        let reason = world.server.recorded_reason(&world.bob, answer).await;
+        assert_eq!(reason, "assertion_malformed");
+    }
+}
+
+#[tokio::test]
+async fn attack_25_a_flood_that_names_no_organization_is_slowed_down() {
+    let world = World::with(Setup {
+        requests_per_second: Some(2),
+        ..Setup::default()
+    })
+    .await;
+    let unknown = "tn-0F6E1A52-A789-42A2-8B0E-2052D05577D7";
+    for flood in [
+        "a.b.c".to_owned(),
+        world.assertion().sign(),
+        world.assertion().claim("tenant_id", unknown).sign(),
+    ] {
+        let mut statuses = Vec::new();
+        for _ in 0..10 {
+            statuses.push(world.server.passport(&flood).await.status.as_u16());
+        }
+        assert!(statuses.ends_with(&[429]), "{statuses:?}");
+    }
+    let own = world
+        .assertion()
+        .claim("tenant_id", world.acme.id.to_string());
+    assert_eq!(world.server.passport(own.sign()).await.status, 201);
+}
