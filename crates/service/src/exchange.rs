@@ -169,12 +169,20 @@ impl Service {
         let conditions = self.issuing_conditions()?;
         let now = conditions.now;
         let organization = self.find_organization(tenant_id, now).await?;
+        let judged = self.judge(&organization, request, conditions, trace);
+        // Whoever knows the organization's address can send what nobody has signed. It has a budget of its own, so that
+        // it uses up none of those who prove who they are. Which one it is shows only after the signature check, which
+        // takes its time whether or not there is any budget left (conformance D11).
+        let proven = judged.as_ref().map_or_else(Refusal::is_disclosed, |_| true);
+        let budget = if proven {
+            Budget::Tokens
+        } else {
+            Budget::Unproven
+        };
         organization
-            .take_budget(Budget::Tokens)
+            .take_budget(budget)
             .map_err(|retry_after| ExchangeError::RateLimited { retry_after })?;
-        let assertion = self
-            .judge(&organization, request, conditions, trace)
-            .map_err(ExchangeError::Refused)?;
+        let assertion = judged.map_err(ExchangeError::Refused)?;
         Ok(Accepted {
             organization,
             assertion,

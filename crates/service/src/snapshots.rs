@@ -45,6 +45,7 @@ pub struct OrganizationSnapshot {
 struct Budgets {
     tokens: DefaultDirectRateLimiter,
     questions: DefaultDirectRateLimiter,
+    unproven: DefaultDirectRateLimiter,
 }
 
 impl Budgets {
@@ -54,6 +55,7 @@ impl Budgets {
         Self {
             tokens: DefaultDirectRateLimiter::direct(quota),
             questions: DefaultDirectRateLimiter::direct(quota),
+            unproven: DefaultDirectRateLimiter::direct(quota),
         }
     }
 }
@@ -61,10 +63,12 @@ impl Budgets {
 /// Out of which budget a request is taken: gateways that introspect without pause leave the token endpoint its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
-    /// Assertions, for whatever they are used.
+    /// Assertions whose signature has verified, for whatever they are used.
     Tokens,
     /// What programs with an API token ask about tokens and assertions.
     Questions,
+    /// Assertions whose signature has not verified: anybody can send them.
+    Unproven,
 }
 
 /// A guard under which the configurations do not change.
@@ -114,6 +118,7 @@ impl OrganizationSnapshot {
             (None, _) => return Ok(()),
             (Some(budgets), Budget::Tokens) => &budgets.tokens,
             (Some(budgets), Budget::Questions) => &budgets.questions,
+            (Some(budgets), Budget::Unproven) => &budgets.unproven,
         };
         limiter.check().map_err(|refused| {
             let wait = refused.wait_time_from(DefaultClock::default().now());

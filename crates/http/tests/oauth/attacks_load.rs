@@ -154,3 +154,39 @@ async fn attack_25_a_flood_that_names_no_organization_is_slowed_down() {
         .claim("tenant_id", world.acme.id.to_string());
     assert_eq!(world.server.passport(own.sign()).await.status, 201);
 }
+
+/// Outsiders who send what nobody has signed use up nothing of those who sign.
+#[tokio::test]
+async fn attack_25_outsiders_use_up_no_budget_of_those_who_prove_who_they_are() {
+    let world = World::with(Setup {
+        requests_per_second: Some(2),
+        ..Setup::default()
+    })
+    .await;
+    let floods = [
+        "x.y.z".to_owned(),
+        world.assertion().signature(vec![7; 64]).sign(),
+        world.assertion().claim("iss", "nobody").sign(),
+        world.assertion().header("kid", "unknown").sign(),
+    ];
+    let mut statuses = Vec::new();
+    for n in 0..40 {
+        let flood = &floods[n % floods.len()];
+        statuses.push(world.server.grant(&world.acme, flood).await.status.as_u16());
+    }
+    assert!(statuses.contains(&400), "{statuses:?}");
+    assert!(statuses.ends_with(&[429; 20]), "{statuses:?}");
+    for _ in 0..3 {
+        let answer = world.server.grant(&world.acme, world.assertion().sign());
+        let answer = answer.await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    // Those who prove who they are have a limit, too, whatever becomes of what they ask.
+    let mut statuses = Vec::new();
+    for _ in 0..10 {
+        let late = world.assertion().claim("exp", world.server.now() - 60);
+        let late = world.server.grant(&world.acme, late.sign()).await;
+        statuses.push(late.status.as_u16());
+    }
+    assert!(statuses.contains(&429), "{statuses:?}");
+}
