@@ -17,6 +17,7 @@ use crate::Service;
 use crate::error::RETRY_AFTER;
 use crate::ledger::NotRecorded;
 use crate::snapshots::{Budget, OrganizationSnapshot};
+use crate::standing::Basis;
 
 /// What a caller asks for.
 #[derive(Clone, Copy, Debug)]
@@ -75,9 +76,9 @@ pub enum ExchangeError {
     },
 }
 
-/// What a request has passed: its organization, the accepted assertion and the moment.
+/// What a request has passed: what it was judged by, the accepted assertion and the moment.
 pub(crate) struct Accepted {
-    pub(crate) organization: Arc<OrganizationSnapshot>,
+    pub(crate) basis: Basis,
     pub(crate) assertion: AcceptedAssertion,
     pub(crate) now: UnixTime,
 }
@@ -141,22 +142,23 @@ impl Service {
     ) -> Result<IssuedToken, ExchangeError> {
         let trace = &mut Trace::off();
         let Accepted {
-            organization,
+            basis,
             assertion,
             now,
         } = self.accept(tenant_id, request, trace).await?;
+        let organization = basis.organization();
+        let configuration = Arc::clone(assertion.configuration());
         let asked = request.asked();
         let granted = grant::decide(assertion, &organization.state(), asked, now, trace)
             .map_err(ExchangeError::Refused)?;
         let token = UnrecordedToken::new(granted, now)
             .map_err(|error| ExchangeError::Fault(error.to_string()))?;
-        // The key comes before the record: no assertion is burned for a token that cannot be signed.
-        let keyring = organization.keyring();
-        let signer = keyring
-            .current()
-            .ok_or_else(|| ExchangeError::Fault(format!("{tenant_id} has no signing key")))?;
+        let keyless = || ExchangeError::Fault(format!("{tenant_id} has no signing key"));
+        // Looked for before the record: no assertion is burned for a token that cannot be signed.
+        organization.keyring().current().ok_or_else(keyless)?;
         let recorded = self.ledger().record(token).await.map_err(not_recorded)?;
-        Ok(signer.sign(recorded))
+        let (token, keyring) = basis.confirm(recorded, &configuration, self.snapshots())?;
+        Ok(keyring.current().ok_or_else(keyless)?.sign(token))
     }
 
     /// Checks 1 to 11, where tokens are issued and assertions used up.
@@ -169,6 +171,7 @@ impl Service {
         let conditions = self.issuing_conditions()?;
         let now = conditions.now;
         let organization = self.find_organization(tenant_id, now).await?;
+        let basis = Basis::of(&organization);
         let judged = self.judge(&organization, request, conditions, trace);
         // Whoever knows the organization's address can send what nobody has signed. It has a budget of its own, so that
         // it uses up none of those who prove who they are. Which one it is shows only after the signature check, which
@@ -184,7 +187,7 @@ impl Service {
             .map_err(|retry_after| ExchangeError::RateLimited { retry_after })?;
         let assertion = judged.map_err(ExchangeError::Refused)?;
         Ok(Accepted {
-            organization,
+            basis,
             assertion,
             now,
         })

@@ -250,10 +250,14 @@ impl Service {
         tenant_id: TenantId,
         request: ExchangeRequest<'_>,
     ) -> Result<Asker, ExchangeError> {
-        let Accepted { assertion, now, .. } =
-            self.accept(tenant_id, request, &mut Trace::off()).await?;
+        let Accepted {
+            basis,
+            assertion,
+            now,
+        } = self.accept(tenant_id, request, &mut Trace::off()).await?;
         let burned = self.ledger().burn(assertion, now).await;
         let trusted = burned.map_err(not_recorded)?;
+        basis.require(&trusted, self.snapshots())?;
         let configuration = trusted.configuration();
         Ok(Asker::Configuration(
             configuration.id,

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::error::ServiceError;
 use crate::exchange::IssuedToken;
-use crate::ledger::RecordedToken;
+use crate::standing::StandingToken;
 
 /// The type of every access token (RFC 9068 §2.1).
 const TOKEN_TYPE: &str = "at+jwt";
@@ -41,14 +41,14 @@ pub struct PublishedKey {
 }
 
 impl Signer {
-    /// Signs an access token that is on record.
+    /// Signs an access token that is on record, and that what it was granted by has not left meanwhile.
     #[must_use]
-    pub fn sign(&self, token: RecordedToken) -> IssuedToken {
+    pub fn sign(&self, token: StandingToken) -> IssuedToken {
         let TokenClaims {
             json,
             expires_in,
             scope,
-        } = token.into_claims();
+        } = token.into_recorded().into_claims();
         IssuedToken {
             access_token: self.signer.sign(&json),
             expires_in,

@@ -22,7 +22,7 @@ const QUEUE: usize = 8192;
 /// The most rows in one commit.
 const GROUP: usize = 512;
 
-/// A token whose issuance is on disk: the value that signing consumes.
+/// A token whose issuance is on disk: the value that is held once more against what it was granted by, before it is signed.
 #[derive(Debug)]
 pub struct RecordedToken(TokenClaims);
 

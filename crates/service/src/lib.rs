@@ -25,6 +25,7 @@ mod replay;
 mod shared_primes;
 mod signing_keys;
 mod snapshots;
+mod standing;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

@@ -36,6 +36,8 @@ pub struct OrganizationSnapshot {
     directory: RwLock<Directory>,
     keyring: ArcSwap<Keyring>,
     revoked: RwLock<HashMap<String, UnixTime>>,
+    /// Counts what has changed of the state, the configurations and the signing keys.
+    generation: AtomicU64,
     /// One reader of the store at a time: what is put in place last was also read last.
     refreshing: tokio::sync::Mutex<()>,
     budgets: Option<Budgets>,
@@ -100,6 +102,17 @@ impl OrganizationSnapshot {
         self.keyring.load_full()
     }
 
+    /// Grows with every change of the state, the configurations and the signing keys, once it has taken effect here.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Something of it has changed, or it is no longer what requests are answered by.
+    fn has_changed(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// Whether an access token has been revoked.
     #[must_use]
     pub fn is_revoked(&self, jti: &str) -> bool {
@@ -136,6 +149,7 @@ impl OrganizationSnapshot {
         }
         self.version.store(organization.version, Ordering::Release);
         self.state.store(Arc::new(organization.state));
+        self.has_changed();
     }
 
     /// Puts a newer version of a configuration in place.
@@ -146,6 +160,8 @@ impl OrganizationSnapshot {
             return alarm(self.tenant_id, &configuration.id.to_string(), OLDER);
         }
         directory.put(configuration);
+        drop(directory);
+        self.has_changed();
     }
 
     fn directory_mut(&self) -> RwLockWriteGuard<'_, Directory> {
@@ -198,7 +214,9 @@ impl Snapshots {
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
         let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
         self.age.fetch_add(1, Ordering::AcqRel);
-        loaded.clear();
+        for (_, snapshot) in loaded.drain() {
+            snapshot.has_changed();
+        }
         Ok(())
     }
 
@@ -302,6 +320,7 @@ impl Snapshots {
                     .write()
                     .unwrap_or_else(PoisonError::into_inner)
                     .remove(&event.tenant_id);
+                snapshot.has_changed();
                 Ok(())
             }
             refreshed => refreshed,
@@ -332,6 +351,7 @@ impl Snapshots {
                     Err(error @ StoreError::Corrupt { .. }) => {
                         alarm(event.tenant_id, &event.subject, &error.to_string());
                         snapshot.directory_mut().remove(id);
+                        snapshot.has_changed();
                     }
                     Err(error) => return Err(error.into()),
                 }
@@ -348,9 +368,17 @@ impl Snapshots {
                 snapshot
                     .keyring
                     .store(Arc::new(Keyring::open(&keys, &self.master)?));
+                snapshot.has_changed();
             }
         }
         Ok(())
+    }
+
+    /// Whether requests are answered by this very snapshot.
+    #[must_use]
+    pub fn holds(&self, snapshot: &Arc<OrganizationSnapshot>) -> bool {
+        self.loaded(snapshot.tenant_id)
+            .is_some_and(|loaded| Arc::ptr_eq(&loaded, snapshot))
     }
 
     fn loaded(&self, tenant_id: TenantId) -> Option<Arc<OrganizationSnapshot>> {
@@ -394,6 +422,7 @@ impl Snapshots {
             directory: RwLock::new(directory),
             keyring: ArcSwap::from_pointee(keyring),
             revoked: RwLock::new(revoked),
+            generation: AtomicU64::new(0),
             refreshing: tokio::sync::Mutex::default(),
             budgets: self.budget.map(Budgets::of),
         })))

@@ -28,3 +28,4 @@ mod token_replay;
 mod token_response;
 mod token_structure;
 mod token_transport;
+mod waiting;
