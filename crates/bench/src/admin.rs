@@ -83,6 +83,24 @@ impl Admin {
         text(&answer, "id")
     }
 
+    /// Registers a further key of a configuration, beside the current one.
+    ///
+    /// # Errors
+    /// A sentence with the answer, when it is not 200.
+    pub(crate) fn add_key(
+        &mut self,
+        tenant: &str,
+        id: &str,
+        key: &PublicKey,
+        algorithm: SigningAlgorithm,
+    ) -> Result<(), String> {
+        let path = format!("/api/v1/organizations/{tenant}/configurations/{id}/rotate");
+        let body = json!({
+            "public_key": key.to_pem(), "algorithm": algorithm.as_str(), "retire_after_seconds": 86_400,
+        });
+        self.post(&path, &body).map(drop)
+    }
+
     /// Deactivates a configuration, which is final.
     ///
     /// # Errors

@@ -5,7 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use countersign_crypto::{SigningAlgorithm, SigningKey, b64, random_bytes, random_token};
+use countersign_crypto::{
+    PublicKey, SigningAlgorithm, SigningKey, b64, random_bytes, random_token,
+};
 use serde_json::json;
 
 use crate::admin::Admin;
@@ -17,8 +19,79 @@ use crate::server::{Launcher, Server};
 use crate::statistics::Sample;
 use crate::table::{Table, grouped};
 
-/// How assertions are signed.
-const ALGORITHMS: [SigningAlgorithm; 2] = [SigningAlgorithm::Rs256, SigningAlgorithm::Es256];
+/// What is measured by itself: assertions that differ in nothing but the reason.
+#[derive(Clone, Copy)]
+struct Series {
+    label: &'static str,
+    algorithm: SigningAlgorithm,
+    /// The length of a signature that nobody has made, in octets.
+    signature: usize,
+    /// Whether the assertions say which key it is.
+    names_key: bool,
+    /// The registered key is RSA with 4096 bits.
+    long_key: bool,
+}
+
+const SERIES: [Series; 6] = [
+    Series {
+        label: "RS256",
+        algorithm: SigningAlgorithm::Rs256,
+        signature: 256,
+        names_key: true,
+        long_key: false,
+    },
+    Series {
+        label: "ES256",
+        algorithm: SigningAlgorithm::Es256,
+        signature: 64,
+        names_key: true,
+        long_key: false,
+    },
+    Series {
+        label: "RS256 no kid",
+        algorithm: SigningAlgorithm::Rs256,
+        signature: 256,
+        names_key: false,
+        long_key: false,
+    },
+    Series {
+        label: "ES256 no kid",
+        algorithm: SigningAlgorithm::Es256,
+        signature: 64,
+        names_key: false,
+        long_key: false,
+    },
+    Series {
+        label: "RSA-4096",
+        algorithm: SigningAlgorithm::Rs256,
+        signature: 512,
+        names_key: true,
+        long_key: true,
+    },
+    Series {
+        label: "RSA-4096, 256 octets",
+        algorithm: SigningAlgorithm::Rs256,
+        signature: 256,
+        names_key: true,
+        long_key: true,
+    },
+];
+
+/// A key with 4096 bits, whose private part was thrown away.
+const LONG_KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
+MIICIjANBgkqhkiG9w0BAQEFAAOCAg8AMIICCgKCAgEAxSU8qlEGH2oHIStcQXdb\n\
+AoHuv3rSPUfxVvr5j0MEqJfAvId5W/nLV7VqDRycyK4qJwZjIUdfEdZPV673whgR\n\
+dWM2Q5nSsMvKeiUMN7tzJJhRMtR2dMpn201zBfFcCixgCsLpwPrrcV+QK+5iDL+J\n\
+JfWlrENAlMqXKfMADQnnuBCPPyXqyYuLyl/xaEZ8x3dVdAezJMmtr9GfFndUumzY\n\
+YwDl7olM9HuZVHHXZ9MyOCSQ+WvjvuB57NpLkroauYHLdRqfcdPHHOdx6xCLQ0pV\n\
+S+wpfigYEDPz9KevIkSnQTCbcJ0/g5z5Ozy/QzaH681/G3//RhFaTZkhh839YsQO\n\
+2ywXoY5GCKYEta5k4E9PHSuTJOZN6dUDeEFqPUcEBepJ5n8DjG9omJjrgM0t5F81\n\
+kTzY6kKAumDeTHuVtmd0Eq3I7Q8UN69ksHlDmWZE7VF0f68fbSzamJDkDAbmgxm4\n\
+JEVYUD7lDTMXbr3TMo7oUjWusW8QVEHFGQO/+8YS1OgqdH5BIx6FsgNV/BVcEaHi\n\
+nqh3RHC/81MJP85KDMv2GvCSHDxq49vuXdf5Le0hgVP5jUYE2nntjl3wG6kgglWA\n\
+HFouXNjCXSE8rjO5pWljtCr8WxdEbapNRXzpW7BS+fociCslj6mGSpVcz6zoRnR5\n\
+nojUehSGbWfNCrGcBo4w/1UCAwEAAQ==\n\
+-----END PUBLIC KEY-----\n";
 
 /// Rounds over all classes whose requests are made at once.
 const BATCH: usize = 200;
@@ -40,9 +113,12 @@ struct Class {
 /// The configuration that was deactivated; as long as [`ISSUER`].
 const DEACTIVATED: &str = "benchmark-closed";
 
+/// The configuration with two keys; as long as [`ISSUER`].
+const TWO_KEYS: &str = "benchmark-double";
+
 /// The first is what the others are held against. The second is the same: it shows how much chance alone makes of it. The
 /// last is refused before any signature is checked, which its sender knows: it shows what a difference would look like.
-const CLASSES: [Class; 6] = [
+const CLASSES: [Class; 7] = [
     Class {
         label: "bad signature",
         issuer: ISSUER,
@@ -52,6 +128,12 @@ const CLASSES: [Class; 6] = [
     Class {
         label: "bad signature, again",
         issuer: ISSUER,
+        kid: KID,
+        typ: "JWT",
+    },
+    Class {
+        label: "bad signature, two keys",
+        issuer: TWO_KEYS,
         kid: KID,
         typ: "JWT",
     },
@@ -86,31 +168,40 @@ const CLASSES: [Class; 6] = [
 /// # Errors
 /// A sentence, when it could not be made.
 pub(crate) fn run(launcher: &Launcher, options: &Options) -> Result<(), String> {
-    let rounds = (options.samples() / (ALGORITHMS.len() * CLASSES.len())).max(1);
-    for algorithm in ALGORITHMS {
+    let rounds = (options.samples() / (SERIES.len() * CLASSES.len())).max(1);
+    for series in SERIES {
         let data = launcher.data()?;
         let server = launcher.start(data.path())?;
-        let tenant = furnish(&mut server.admin()?, algorithm)?;
+        let tenant = furnish(&mut server.admin()?, series)?;
         let target = Target {
             host: server.address.to_string(),
             tenant,
-            algorithm,
+            series,
         };
         let samples = measure(&server, &target, rounds)?;
         server.stop()?;
-        print(algorithm, &samples);
+        print(series, &samples);
     }
     Ok(())
 }
 
-/// An organization with a configuration that is active and one that no longer is.
-fn furnish(admin: &mut Admin, algorithm: SigningAlgorithm) -> Result<String, String> {
+/// An organization with a configuration that is active, one that no longer is, and one with two keys.
+fn furnish(admin: &mut Admin, series: Series) -> Result<String, String> {
+    let algorithm = series.algorithm;
     let tenant = admin.create_organization("benchmark", SigningAlgorithm::Es256)?;
-    for issuer in [ISSUER, DEACTIVATED] {
-        let key = SigningKey::generate(algorithm);
-        let id = admin.register(&tenant, issuer, key.public_key(), algorithm)?;
-        if issuer == DEACTIVATED {
-            admin.deactivate(&tenant, &id)?;
+    for issuer in [ISSUER, DEACTIVATED, TWO_KEYS] {
+        let key = match series.long_key && issuer == ISSUER {
+            true => PublicKey::from_pem(LONG_KEY).map_err(|error| error.to_string())?,
+            false => SigningKey::generate(algorithm).public_key().clone(),
+        };
+        let id = admin.register(&tenant, issuer, &key, algorithm)?;
+        match issuer {
+            DEACTIVATED => admin.deactivate(&tenant, &id)?,
+            TWO_KEYS => {
+                let next = SigningKey::generate(algorithm);
+                admin.add_key(&tenant, &id, next.public_key(), algorithm)?;
+            }
+            _ => {}
         }
     }
     Ok(tenant)
@@ -144,7 +235,7 @@ fn measure(server: &Server, target: &Target, rounds: usize) -> Result<Vec<Sample
 struct Target {
     host: String,
     tenant: String,
-    algorithm: SigningAlgorithm,
+    series: Series,
 }
 
 impl Target {
@@ -166,20 +257,20 @@ impl Target {
     /// An assertion that nobody has signed. Its signature is new each time: how long a verification takes depends on
     /// it, and a few of them, used again and again, would make classes differ that do not.
     fn assertion(&self, class: &Class, now: u64) -> String {
-        let header = json!({ "alg": self.algorithm.as_str(), "typ": class.typ, "kid": class.kid });
+        let mut header = json!({ "alg": self.series.algorithm.as_str(), "typ": class.typ });
+        if self.series.names_key {
+            header["kid"] = class.kid.into();
+        }
         let claims = json!({
             "iss": class.issuer, "sub": class.issuer, "aud": AUDIENCE,
             "iat": now, "exp": now + 300, "jti": random_token(16),
         });
-        let signature = match self.algorithm {
-            SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => {
-                let mut number = random_bytes::<256>();
-                // Below every modulus of 2048 bits: a larger number is refused without the arithmetic.
-                number[0] = 0;
-                b64::encode(number)
-            }
-            SigningAlgorithm::Es256 | SigningAlgorithm::EdDsa => b64::encode(random_bytes::<64>()),
-        };
+        let mut number = random_bytes::<512>();
+        if let SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 = self.series.algorithm {
+            // Below every modulus of this length.
+            number[0] = 0;
+        }
+        let signature = b64::encode(&number[..self.series.signature]);
         let [header, claims] =
             [header, claims].map(|part| b64::encode(part.to_string().as_bytes()));
         format!("{header}.{claims}.{signature}")
@@ -213,9 +304,9 @@ fn ask(
     }
 }
 
-fn print(algorithm: SigningAlgorithm, samples: &[Sample]) {
+fn print(series: Series, samples: &[Sample]) {
     let table = Table::begin(&[
-        "assertion refused for            ",
+        "assertion refused for                      ",
         "samples",
         "median µs",
         "  p90 µs",
@@ -228,7 +319,7 @@ fn print(algorithm: SigningAlgorithm, samples: &[Sample]) {
     };
     for (number, (class, sample)) in CLASSES.iter().zip(samples).enumerate() {
         let mut cells = vec![
-            format!("{algorithm} {}", class.label),
+            format!("{} {}", series.label, class.label),
             grouped(sample.len() as f64),
             format!("{:.1}", sample.percentile(50)),
             format!("{:.1}", sample.percentile(90)),

@@ -1,5 +1,6 @@
 //! A public key bound to one algorithm: the only thing that can check a signature.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -97,6 +98,29 @@ impl VerifyingKey {
             KeyKind::P384 => 96,
             KeyKind::P521 => 132,
         }
+    }
+
+    /// Whether checking a signature takes the arithmetic: it has the right length and, for RSA, is below the modulus
+    /// (RFC 8017 §5.2.2). Whatever else is wrong with it shows in the same time with every key of the same kind.
+    #[must_use]
+    pub fn takes(&self, signature: &[u8]) -> bool {
+        signature.len() == self.signature_length()
+            && self
+                .public_key()
+                .rsa_modulus()
+                .is_none_or(|modulus| signature < modulus)
+    }
+
+    /// A signature that checking takes the arithmetic for: this one, or what fits the key of it.
+    pub(crate) fn fitted<'s>(&self, signature: &'s [u8]) -> Cow<'s, [u8]> {
+        if self.takes(signature) {
+            return Cow::Borrowed(signature);
+        }
+        let mut fitted = vec![0; self.signature_length()];
+        let kept = signature.len().min(fitted.len() - 1);
+        let begin = fitted.len() - kept;
+        fitted[begin..].copy_from_slice(&signature[signature.len() - kept..]);
+        Cow::Owned(fitted)
     }
 
     /// Checks a signature as it stands in a JWS: for ECDSA the concatenation R || S.

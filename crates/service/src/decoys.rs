@@ -4,17 +4,17 @@ use countersign_crypto::{
     Algorithm, KeyKind, PublicKey, SigningAlgorithm, SigningKey, VerifyingKey, random_bytes,
 };
 
-/// One verifying key per algorithm.
+/// The sizes of RSA keys that people make, in octets of the modulus; a signature of any other length is checked with the
+/// next larger one.
+const RSA_OCTETS: [usize; 4] = [256, 384, 512, 1024];
+
+/// Verifying keys for each algorithm, the shortest signatures first.
 pub struct Decoys(Vec<VerifyingKey>);
 
 impl Decoys {
-    /// Makes the keys. Nothing could ever be signed with the RSA one: its modulus is a random odd number.
+    /// Makes the keys. Nothing could ever be signed with an RSA one: its modulus is a random odd number.
     #[must_use]
     pub fn new() -> Self {
-        let mut modulus: [u8; 256] = random_bytes();
-        modulus[0] |= 0x80;
-        modulus[255] |= 1;
-        let rsa = PublicKey::from_rsa_components(&modulus, &[1, 0, 1]).ok();
         let p256 = Some(
             SigningKey::generate(SigningAlgorithm::Es256)
                 .public_key()
@@ -27,7 +27,8 @@ impl Decoys {
         );
         let p384 = point(KeyKind::P384, P384_BASE);
         let p521 = point(KeyKind::P521, P521_BASE);
-        let keys = [rsa, p256, ed25519, p384, p521].into_iter().flatten();
+        let curves = [p256, ed25519, p384, p521];
+        let keys = RSA_OCTETS.into_iter().map(rsa).chain(curves).flatten();
         let bound = keys.flat_map(|key| {
             let algorithms = key.kind().algorithms();
             algorithms
@@ -37,12 +38,23 @@ impl Decoys {
         Self(bound.collect())
     }
 
-    /// The key for an algorithm.
+    /// The key whose check takes as long as that of a signature of this length, with a key that it could be of.
     #[must_use]
-    pub fn for_algorithm(&self, algorithm: Algorithm) -> &VerifyingKey {
-        let found = self.0.iter().find(|key| key.algorithm() == algorithm);
-        found.unwrap_or(&self.0[0])
+    pub fn for_signature(&self, algorithm: Algorithm, octets: usize) -> &VerifyingKey {
+        let of_algorithm = || self.0.iter().filter(|key| key.algorithm() == algorithm);
+        let found = of_algorithm().find(|key| key.signature_length() >= octets);
+        found
+            .or_else(|| of_algorithm().last())
+            .unwrap_or(&self.0[0])
     }
+}
+
+/// A public key of so many octets that has no private one.
+fn rsa(octets: usize) -> Option<PublicKey> {
+    let mut modulus: [u8; 1024] = random_bytes();
+    modulus[0] |= 0x80;
+    modulus[octets - 1] |= 1;
+    PublicKey::from_rsa_components(&modulus[..octets], &[1, 0, 1]).ok()
 }
 
 /// The base points of the curves for which no key is ever made here (SEC 2 §2.5, §2.6): the outcome is not looked at.
@@ -82,7 +94,28 @@ mod tests {
     fn every_algorithm_has_a_decoy_of_its_own() {
         let decoys = Decoys::new();
         for algorithm in Algorithm::ALL {
-            assert_eq!(decoys.for_algorithm(algorithm).algorithm(), algorithm);
+            for octets in [1, 63, 64, 96, 132, 256, 1024] {
+                let decoy = decoys.for_signature(algorithm, octets);
+                assert_eq!(decoy.algorithm(), algorithm);
+            }
+        }
+    }
+
+    #[test]
+    fn attack_23_an_rsa_signature_is_checked_with_a_decoy_of_its_length() {
+        let decoys = Decoys::new();
+        for (octets, length) in [
+            (1, 256),
+            (256, 256),
+            (257, 384),
+            (384, 384),
+            (512, 512),
+            (1024, 1024),
+        ] {
+            for algorithm in [Algorithm::Rs256, Algorithm::Ps512] {
+                let decoy = decoys.for_signature(algorithm, octets);
+                assert_eq!(decoy.signature_length(), length, "{octets}");
+            }
         }
     }
 }

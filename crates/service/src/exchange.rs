@@ -210,12 +210,10 @@ impl Service {
             };
             unverified.select(standing, request.client_id, conditions.now, trace)
         };
+        let decoys = |algorithm, octets| self.decoys().for_signature(algorithm, octets);
         selected
-            .map_err(|nothing| {
-                let decoy = self.decoys().for_algorithm(nothing.algorithm());
-                nothing.refusal(decoy)
-            })?
-            .verify(trace)?
+            .map_err(|nothing| nothing.refusal(&decoys))?
+            .verify(&decoys, trace)?
             .accept(conditions, trace)
     }
 

@@ -103,6 +103,27 @@ impl<'a> UnverifiedJws<'a> {
         }
     }
 
+    /// The length of the signature, in octets.
+    #[must_use]
+    pub fn signature_length(&self) -> usize {
+        self.signature.len()
+    }
+
+    /// Whether checking the signature with a key takes the arithmetic, see [`VerifyingKey::takes`].
+    #[must_use]
+    pub fn takes_time_with(&self, key: &VerifyingKey) -> bool {
+        self.header.algorithm() == key.algorithm() && key.takes(&self.signature)
+    }
+
+    /// Takes the time of a check that does not succeed, with a key that is nobody's, whatever the signature is like.
+    #[must_use]
+    pub fn spend(self, decoy: &VerifyingKey) -> Box<Self> {
+        let signature = decoy.fitted(&self.signature);
+        // Nobody has the private key, and nobody asks how it came out.
+        let _outcome = decoy.verify(self.signing_input.as_bytes(), &signature);
+        Box::new(self)
+    }
+
     /// Checks the signature with candidates, in their order; also says which one it was.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ pub use refusal::{Check, Expected, Reason, Refusal};
 pub use told::Told;
 pub use trace::{Step, Trace};
 pub use verify::{
-    Candidate, OrganizationStanding, Unselected, UnverifiedAssertion, VerifiedAssertion,
+    Candidate, Decoys, OrganizationStanding, Unselected, UnverifiedAssertion, VerifiedAssertion,
 };
 
 /// How the caller asks (`tokens.md`, three ways to ask).

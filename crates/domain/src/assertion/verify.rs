@@ -17,6 +17,26 @@ use crate::time::UnixTime;
 /// Without a `kid`, at most this many keys are tried (`tokens.md`).
 const MAX_KEYS_TRIED: usize = 4;
 
+/// Keys that are nobody's: the one whose check takes as long as that of a signature of so many octets by an algorithm.
+pub type Decoys<'k> = &'k dyn Fn(Algorithm, usize) -> &'k VerifyingKey;
+
+/// How many signature checks an assertion is refused after, whatever the reason. It depends on nothing but what its
+/// sender has written, so that the time tells nothing else (conformance D11, Part 3 no. 23).
+fn checks_before_refusal(jws: &UnverifiedJws<'_>) -> usize {
+    match jws.header().kid() {
+        Some(_) => 1,
+        None => MAX_KEYS_TRIED,
+    }
+}
+
+/// Takes the time of so many checks with keys that are nobody's.
+fn spend(mut jws: UnverifiedJws<'_>, checks: usize, decoys: Decoys<'_>) {
+    for _ in 0..checks {
+        let decoy = decoys(jws.header().algorithm(), jws.signature_length());
+        jws = *jws.spend(decoy);
+    }
+}
+
 /// An assertion of which only the form is known. It exposes nothing but what finds the key.
 #[derive(Debug)]
 pub struct UnverifiedAssertion<'a> {
@@ -42,8 +62,8 @@ pub struct Candidate<'a> {
     keys: Vec<usize>,
 }
 
-/// An assertion that selects nothing, with the reason. The reason comes out of it only for the time of a signature check,
-/// so that an unknown caller takes as long as one with a bad signature (conformance D11, Part 3 no. 23).
+/// An assertion that selects nothing, with the reason. The reason comes out of it only for the time of the signature
+/// checks that a bad signature is given.
 #[derive(Debug)]
 pub struct Unselected<'a> {
     jws: UnverifiedJws<'a>,
@@ -51,16 +71,11 @@ pub struct Unselected<'a> {
 }
 
 impl Unselected<'_> {
-    /// The algorithm that the header names.
+    /// The reason, after signature checks with a key that is nobody's.
     #[must_use]
-    pub fn algorithm(&self) -> Algorithm {
-        self.jws.header().algorithm()
-    }
-
-    /// The reason, after a signature check with a key that is nobody's.
-    #[must_use]
-    pub fn refusal(self, decoy: &VerifyingKey) -> Refusal {
-        drop(self.jws.verify(decoy));
+    pub fn refusal(self, decoys: Decoys<'_>) -> Refusal {
+        let checks = checks_before_refusal(&self.jws);
+        spend(self.jws, checks, decoys);
         self.refusal
     }
 }
@@ -278,21 +293,29 @@ impl<'a> UnverifiedAssertion<'a> {
 }
 
 impl<'a> Candidate<'a> {
-    /// Check 7: the signature.
+    /// Check 7: the signature. Refused after as many checks as any other assertion of this form: what the configuration
+    /// has too few keys for, or keys of another size, is made up for with `decoys`.
     ///
     /// # Errors
     /// `signature_invalid` when none of the keys verifies it.
-    pub fn verify(self, trace: &mut Trace) -> Result<VerifiedAssertion<'a>, Refusal> {
+    pub fn verify(
+        self,
+        decoys: Decoys<'_>,
+        trace: &mut Trace,
+    ) -> Result<VerifiedAssertion<'a>, Refusal> {
         let Self {
             mut jws,
             flow,
             configuration,
             keys,
         } = self;
+        let mut left = checks_before_refusal(&jws);
         for key in keys {
-            let Some(verifying) = configuration.verifying_key(key) else {
+            let verifying = configuration.verifying_key(key);
+            let Some(verifying) = verifying.filter(|key| jws.takes_time_with(key)) else {
                 continue;
             };
+            left = left.saturating_sub(1);
             match jws.verify(verifying) {
                 Ok(verified) => {
                     let registered = &configuration.configuration().state.keys[key];
@@ -312,6 +335,7 @@ impl<'a> Candidate<'a> {
                 Err(back) => jws = *back,
             }
         }
+        spend(jws, left, decoys);
         Err(Refusal::new(
             Reason::SignatureInvalid,
             "",
