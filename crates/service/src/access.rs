@@ -2,17 +2,18 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use countersign_crypto::Digest32;
 use countersign_domain::api_tokens::{ApiRole, ApiScope, ApiToken, ApiTokenSecret};
 use countersign_domain::change::Maker;
-use countersign_domain::ids::TenantId;
+use countersign_domain::ids::{CorrelationId, TenantId};
 use countersign_domain::time::UnixTime;
 use countersign_store::StoreError;
 
 use crate::Service;
-use crate::error::{Refused, RefusedKind, ServiceError, alarm};
+use crate::error::{self, RefusedKind, ServiceError, alarm};
+use crate::recorder::{Recorder, Refused, What};
 
 /// How long a token that was found is believed without looking again, in seconds: the bound within which a revocation
 /// on another node takes effect here.
@@ -23,7 +24,48 @@ const MAX_BELIEVED: usize = 10_000;
 
 /// An authenticated caller of the admin API.
 #[derive(Clone, Debug)]
-pub struct Caller(Identity);
+pub struct Caller {
+    identity: Identity,
+    witness: Option<Witness>,
+}
+
+/// Who notes what the caller is denied, and for which request.
+#[derive(Clone)]
+struct Witness {
+    recorder: Arc<Recorder>,
+    at: UnixTime,
+    correlation_id: CorrelationId,
+}
+
+impl Witness {
+    /// Notes a denial in the log, and in the activity of the organization that the API token belongs to.
+    fn denied(&self, token: &ApiToken, code: &'static str) {
+        let (correlation_id, id) = (self.correlation_id, token.id);
+        let tenant_id = match token.scope {
+            ApiScope::Organization(tenant_id) => Some(tenant_id),
+            ApiScope::Platform => None,
+        };
+        if let Some(omitted) = self.recorder.line(tenant_id, self.at) {
+            tracing::info!(%correlation_id, api_token = %id, code, omitted, "API token denied");
+        }
+        if let Some(tenant_id) = tenant_id {
+            self.recorder.note(Refused {
+                tenant_id,
+                at: self.at,
+                correlation_id,
+                what: What::ApiToken(id, code),
+            });
+        }
+    }
+}
+
+impl fmt::Debug for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Witness")
+            .field(&self.correlation_id)
+            .finish()
+    }
+}
 
 #[derive(Clone, Debug)]
 enum Identity {
@@ -35,13 +77,16 @@ impl Caller {
     /// The operator at the console of the machine: first start, demonstration.
     #[must_use]
     pub const fn operator() -> Self {
-        Self(Identity::Operator)
+        Self {
+            identity: Identity::Operator,
+            witness: None,
+        }
     }
 
     /// As whom the caller requests changes.
     #[must_use]
     pub fn maker(&self) -> Maker {
-        match &self.0 {
+        match &self.identity {
             Identity::Operator => Maker::Operator,
             Identity::Token(token) => Maker::ApiToken { id: token.id },
         }
@@ -50,7 +95,7 @@ impl Caller {
     /// The organization that the caller is bound to; `None` for the platform.
     #[must_use]
     pub const fn tenant(&self) -> Option<TenantId> {
-        match &self.0 {
+        match &self.identity {
             Identity::Token(ApiToken {
                 scope: ApiScope::Organization(tenant_id),
                 ..
@@ -92,7 +137,7 @@ impl Caller {
     pub fn require_platform(&self) -> Result<(), ServiceError> {
         match self.tenant() {
             None => self.require_role(|role| matches!(role, ApiRole::Admin | ApiRole::Auditor)),
-            Some(_) => Err(forbidden(
+            Some(_) => Err(self.forbidden(
                 "platform_scope_required",
                 "This needs an API token of the platform.",
             )),
@@ -110,19 +155,35 @@ impl Caller {
 
     fn require_tenant(&self, tenant_id: TenantId) -> Result<(), ServiceError> {
         match self.tenant() {
-            Some(own) if own != tenant_id => Err(ServiceError::NotFound),
+            Some(own) if own != tenant_id => {
+                // To the caller it is as if there were none (conformance N3).
+                self.note_denial("organization_not_own");
+                Err(ServiceError::NotFound)
+            }
             _ => Ok(()),
         }
     }
 
     fn require_role(&self, allowed: impl Fn(ApiRole) -> bool) -> Result<(), ServiceError> {
-        match &self.0 {
+        match &self.identity {
             Identity::Operator => Ok(()),
             Identity::Token(token) if allowed(token.role) => Ok(()),
-            Identity::Token(_) => Err(forbidden(
+            Identity::Token(_) => Err(self.forbidden(
                 "role_not_allowed",
                 "The role of this API token does not allow this.",
             )),
+        }
+    }
+
+    /// The refusal of what the caller may not do, which is noted.
+    fn forbidden(&self, code: &'static str, detail: &str) -> ServiceError {
+        self.note_denial(code);
+        ServiceError::Forbidden(error::Refused::new(RefusedKind::Invalid, code, detail))
+    }
+
+    fn note_denial(&self, code: &'static str) {
+        if let (Identity::Token(token), Some(witness)) = (&self.identity, &self.witness) {
+            witness.denied(token, code);
         }
     }
 }
@@ -131,10 +192,6 @@ impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.maker(), f)
     }
-}
-
-fn forbidden(code: &'static str, detail: &str) -> ServiceError {
-    ServiceError::Forbidden(Refused::new(RefusedKind::Invalid, code, detail))
 }
 
 /// Tokens that were found a moment ago.
@@ -180,17 +237,43 @@ impl CallerCache {
 }
 
 impl Service {
-    /// The caller whose API token this is; `None` when it is not one that is valid now.
+    /// The caller whose API token this is; `None` when it is not one that is valid now, which the log has.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn authenticate(&self, bearer: &str) -> Result<Option<Caller>, ServiceError> {
-        let Ok(secret) = ApiTokenSecret::parse(bearer) else {
-            return Ok(None);
+    pub async fn authenticate(
+        &self,
+        bearer: &str,
+        correlation_id: CorrelationId,
+    ) -> Result<Option<Caller>, ServiceError> {
+        let now = self.now();
+        let token = match ApiTokenSecret::parse(bearer) {
+            Ok(secret) => self.known_token(secret.digest(), now).await?,
+            Err(_) => None,
         };
-        let (digest, now) = (secret.digest(), self.now());
+        if token.is_none() {
+            metrics::counter!("countersign_api_tokens_refused_total").increment(1);
+            if let Some(omitted) = self.activity.line(None, now) {
+                tracing::info!(%correlation_id, omitted, "API token refused");
+            }
+        }
+        Ok(token.map(|token| Caller {
+            identity: Identity::Token(token),
+            witness: Some(Witness {
+                recorder: Arc::clone(&self.activity),
+                at: now,
+                correlation_id,
+            }),
+        }))
+    }
+
+    async fn known_token(
+        &self,
+        digest: Digest32,
+        now: UnixTime,
+    ) -> Result<Option<ApiToken>, ServiceError> {
         if let Some(token) = self.callers.find(digest, now) {
-            return Ok(Some(Caller(Identity::Token(token))));
+            return Ok(Some(token));
         }
         // Boxed: what is rarely needed must not make the future of every request large.
         Box::pin(self.look_up(digest, now)).await
@@ -201,7 +284,7 @@ impl Service {
         &self,
         digest: Digest32,
         now: UnixTime,
-    ) -> Result<Option<Caller>, ServiceError> {
+    ) -> Result<Option<ApiToken>, ServiceError> {
         let age = self.callers.age();
         let found = self
             .store()
@@ -220,6 +303,6 @@ impl Service {
         if let Some(token) = &found {
             self.callers.keep(digest, (token, age), now);
         }
-        Ok(found.map(|token| Caller(Identity::Token(token))))
+        Ok(found)
     }
 }

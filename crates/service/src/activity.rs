@@ -8,7 +8,7 @@ use crate::Service;
 use crate::access::Caller;
 use crate::error::ServiceError;
 use crate::exchange::ExchangeError;
-use crate::recorder::Refused;
+use crate::recorder::{Refused, What};
 
 /// A page of the activity of an organization.
 pub type ActivityPage = Vec<RecordedActivity>;
@@ -43,7 +43,7 @@ impl Service {
                 tenant_id,
                 at: now,
                 correlation_id,
-                refusal: refusal.clone(),
+                what: What::Assertion(refusal.clone()),
             });
         }
     }

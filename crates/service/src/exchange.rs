@@ -158,6 +158,9 @@ impl Service {
         organization.keyring().current().ok_or_else(keyless)?;
         let recorded = self.ledger().record(token).await.map_err(not_recorded)?;
         let (token, keyring) = basis.confirm(recorded, &configuration, self.snapshots())?;
+        let (configuration, correlation_id) =
+            (configuration.configuration().id, request.correlation_id);
+        tracing::debug!(%tenant_id, %configuration, %correlation_id, "access token issued");
         Ok(keyring.current().ok_or_else(keyless)?.sign(token))
     }
 

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use countersign_domain::assertion::Refusal;
-use countersign_domain::ids::{CorrelationId, TenantId};
+use countersign_domain::change::Maker;
+use countersign_domain::ids::{ApiTokenId, CorrelationId, TenantId};
 use countersign_domain::time::UnixTime;
 use countersign_store::{ActivityEntry, Store, StoreError};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 /// Refusals of one organization that may wait to be recorded; beyond, they are counted.
@@ -36,7 +37,37 @@ pub(crate) struct Refused {
     pub(crate) tenant_id: TenantId,
     pub(crate) at: UnixTime,
     pub(crate) correlation_id: CorrelationId,
-    pub(crate) refusal: Refusal,
+    pub(crate) what: What,
+}
+
+/// What was refused.
+pub(crate) enum What {
+    /// An assertion.
+    Assertion(Refusal),
+    /// What the holder of an API token wanted to do, with the code that it was answered.
+    ApiToken(ApiTokenId, &'static str),
+}
+
+impl What {
+    /// Kind, actor and particulars of the entry.
+    fn told(&self) -> (&'static str, String, Value) {
+        match self {
+            Self::Assertion(Refusal {
+                reason,
+                seen,
+                expected,
+                ..
+            }) => {
+                let (seen, expected) = (seen.to_string(), expected.to_string());
+                let detail = json!({"reason": reason, "seen": seen, "expected": expected});
+                ("token.refused", "caller".to_owned(), detail)
+            }
+            Self::ApiToken(id, code) => {
+                let actor = Maker::ApiToken { id: *id }.to_string();
+                ("api_token.denied", actor, json!({"code": code}))
+            }
+        }
+    }
 }
 
 /// What becomes an entry of the activity.
@@ -55,29 +86,20 @@ impl Turn {
     }
 
     fn entry(&self) -> ActivityEntry {
-        let (at, correlation_id, actor, detail) = match self {
-            Self::Refused(refused) => {
-                let Refusal {
-                    reason,
-                    seen,
-                    expected,
-                    ..
-                } = &refused.refusal;
-                let (seen, expected) = (seen.to_string(), expected.to_string());
-                let detail = json!({"reason": reason, "seen": seen, "expected": expected});
-                (refused.at, refused.correlation_id, "caller", detail)
-            }
+        let (at, correlation_id, (kind, actor, detail)) = match self {
+            Self::Refused(refused) => (refused.at, refused.correlation_id, refused.what.told()),
             Self::Omitted(_, at, count) => {
                 let detail = json!({"reason": "refusals_omitted", "omitted": count});
-                (*at, crate::new_correlation_id(), "server", detail)
+                let told = ("token.refused", "server".to_owned(), detail);
+                (*at, crate::new_correlation_id(), told)
             }
         };
         ActivityEntry {
             tenant_id: Some(self.tenant_id()),
             at,
-            kind: "token.refused".to_owned(),
+            kind: kind.to_owned(),
             correlation_id: correlation_id.to_string(),
-            actor: actor.to_owned(),
+            actor,
             detail,
         }
     }
@@ -261,7 +283,7 @@ mod tests {
             tenant_id: TenantId::from_random([tenant; 16]),
             at: NOW,
             correlation_id: crate::new_correlation_id(),
-            refusal: Refusal::new(Reason::SignatureInvalid, "", ""),
+            what: What::Assertion(Refusal::new(Reason::SignatureInvalid, "", "")),
         }
     }
 

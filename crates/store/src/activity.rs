@@ -112,8 +112,9 @@ impl Unit {
     ) -> Result<u64, StoreError> {
         self.tx
             .execute(
-                "DELETE FROM activity WHERE tenant_id = $1 AND kind = 'token.refused' AND id <= COALESCE((
-                     SELECT id FROM activity WHERE tenant_id = $1 AND kind = 'token.refused'
+                "DELETE FROM activity
+                 WHERE tenant_id = $1 AND kind IN ('token.refused', 'api_token.denied') AND id <= COALESCE((
+                     SELECT id FROM activity WHERE tenant_id = $1 AND kind IN ('token.refused', 'api_token.denied')
                      ORDER BY id DESC LIMIT 1 OFFSET $2), 0)",
                 args![tenant_id.to_string(), i64::from(keep)],
             )

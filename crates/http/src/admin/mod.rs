@@ -110,7 +110,8 @@ impl FromRequestParts<App> for Authenticated {
             return Ok(Self(caller.clone()));
         }
         let bearer = bearer_token(parts).ok_or_else(|| Problem::unauthorized().into_response())?;
-        match service.authenticate(bearer).await {
+        let correlation_id = crate::front::correlation_id(&parts.extensions);
+        match service.authenticate(bearer, correlation_id).await {
             Ok(Some(caller)) => {
                 parts.extensions.insert(caller.clone());
                 Ok(Self(caller))

@@ -75,7 +75,8 @@ impl<'a> Asked<'a> {
 
 impl Asker<'_> {
     async fn program(service: &App, bearer: &str, parts: &Parts) -> Result<Self, OAuthError> {
-        match service.authenticate(bearer).await {
+        let correlation_id = crate::front::correlation_id(&parts.extensions);
+        match service.authenticate(bearer, correlation_id).await {
             Ok(Some(caller)) => Ok(Self::Program(caller)),
             Ok(None) => Err(OAuthError::unsupported_client_authentication(
                 &parts.headers,

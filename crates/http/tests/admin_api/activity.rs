@@ -2,6 +2,9 @@
 
 use serde_json::json;
 
+use countersign_domain::api_tokens::{ApiRole, ApiTokenSecret};
+
+use crate::private_keys::{log, logged};
 use crate::support::{Api, assert_problem};
 
 #[tokio::test]
@@ -233,4 +236,75 @@ async fn the_instance_is_shown_to_the_platform() {
         .await
         .json();
     assert_eq!(confirmed, expected);
+}
+
+/// What an API token is denied is in the activity of its own organization, and nowhere else.
+#[tokio::test]
+async fn o1_what_an_api_token_is_denied_is_recorded_in_its_organizations_activity() {
+    log();
+    let api = Api::start().await;
+    let auditor = api.token(&api.world.acme, ApiRole::Auditor).await;
+    let cases = [
+        ("POST", format!("{}/suspend", api.a1()), "role_not_allowed"),
+        (
+            "POST",
+            format!("{}/suspend", api.bob()),
+            "platform_scope_required",
+        ),
+        (
+            "GET",
+            format!("{}/configurations", api.bob()),
+            "organization_not_own",
+        ),
+    ];
+    for (method, path, code) in cases {
+        let request = api.ask(method, path).by(&auditor);
+        let request = match method {
+            "POST" => request.json(&json!({})),
+            _ => request,
+        };
+        let answer = request.send().await;
+        assert!([403, 404].contains(&answer.status.as_u16()));
+        let id = answer.header("x-correlation-id").unwrap().to_owned();
+        let detail = api
+            .world
+            .server
+            .recorded_detail(&api.world.acme, &answer)
+            .await;
+        assert_eq!(detail["code"], code);
+        let place = format!("{}/activity?correlation_id={id}", api.acme());
+        let found = api.get(place).await.json();
+        let entry = &found["items"][0];
+        assert_eq!(entry["kind"], "api_token.denied", "{entry}");
+        assert!(entry["actor"].as_str().unwrap().contains("at-"), "{entry}");
+        let place = format!("{}/activity?correlation_id={id}", api.bob());
+        let elsewhere = api.get(place).await.json();
+        assert_eq!(elsewhere["items"], json!([]));
+        assert!(logged(&id), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn o1_a_refused_api_token_and_an_issued_token_are_logged_under_their_correlation_id() {
+    log();
+    let api = Api::start().await;
+    let unknown = ApiTokenSecret::generate();
+    for bearer in [unknown.reveal(), "nonsense"] {
+        let answer = api.ask("GET", api.acme()).by(bearer).send().await;
+        assert_eq!(answer.status, 401);
+        let id = answer.header("x-correlation-id").unwrap();
+        assert!(
+            logged(&format!("\"correlation_id\":\"{id}\",\"omitted\":0")),
+            "{bearer}"
+        );
+        assert!(!logged(bearer));
+    }
+    let world = &api.world;
+    let assertion = world.assertion().sign();
+    let answer = world.server.token(&world.acme, &assertion).await;
+    let id = answer.header("x-correlation-id").unwrap();
+    let (configuration, token) = (world.a1.id, answer.access_token());
+    let line = format!("\"configuration\":\"{configuration}\",\"correlation_id\":\"{id}\"");
+    assert!(logged(&line));
+    assert!(!logged(&token) && !logged(&assertion));
 }

@@ -20,7 +20,7 @@ use crate::support::{Api, assert_blames};
 
 /// Everything that is logged in this process, at every level.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Log {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
@@ -41,7 +41,7 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-fn log() -> &'static Log {
+pub(crate) fn log() -> &'static Log {
     static LOG: OnceLock<Log> = OnceLock::new();
     LOG.get_or_init(|| {
         let log = Log::default();
@@ -55,7 +55,7 @@ fn log() -> &'static Log {
     })
 }
 
-fn logged(text: &str) -> bool {
+pub(crate) fn logged(text: &str) -> bool {
     let log = log().0.lock().unwrap();
     contains(&log, text)
 }
