@@ -8,6 +8,7 @@ use countersign_domain::configurations::{
     AuthType, Configuration, ConfigurationEdit, ConfigurationRefusal, ConfigurationState,
     ConfigurationStatus, DEFAULT_RETIRE_AFTER, NewConfiguration, RegisteredKey, Rotation,
 };
+use countersign_domain::identifier::Identifier;
 use countersign_domain::ids::{ConfigurationId, TenantId};
 use countersign_domain::organizations::OrganizationState;
 use countersign_domain::time::UnixTime;
@@ -114,6 +115,7 @@ impl Act for CreateConfiguration {
         };
         let issuer = context.service.settings().public_url.issuer(self.tenant_id);
         let state = new.into_state(&organization, &issuer, context.now)?;
+        check_names(unit, (self.tenant_id, id), &state, &issuer).await?;
         refuse_known_keys(unit, context, &[], &state).await?;
         apply(
             unit,
@@ -139,6 +141,8 @@ impl Act for EditConfiguration {
         let (base, before) =
             read_for_change(unit, (self.tenant_id, self.id), self.expected_version).await?;
         let after = before.edit(self.fields.clone(), &organization, context.now)?;
+        let issuer = context.service.settings().public_url.issuer(self.tenant_id);
+        check_names(unit, (self.tenant_id, self.id), &after, &issuer).await?;
         apply(
             unit,
             context,
@@ -289,6 +293,24 @@ async fn apply(
     unit.configuration(tenant_id, id)
         .await?
         .ok_or(ServiceError::NotFound)
+}
+
+/// Tokens of a configuration name nobody else. The ID of one that is deactivated is nobody's any more: what replaces it
+/// may go by it. Others of the organization and of other ones are refused alike, and so is what looks like one.
+async fn check_names(
+    unit: &mut Unit,
+    (tenant_id, id): (TenantId, ConfigurationId),
+    state: &ConfigurationState,
+    issuer: &Identifier,
+) -> Result<(), ServiceError> {
+    state.check_audience(issuer)?;
+    for (field, named) in state.others_named(id) {
+        let named = unit.configuration(tenant_id, named).await?;
+        if named.is_none_or(|named| named.state.status != ConfigurationStatus::Deactivated) {
+            return Err(ConfigurationRefusal::IdentifierOfAnother(field).into());
+        }
+    }
+    Ok(())
 }
 
 /// The organization's issuer is the audience of every standard configuration, so no third party may claim it.

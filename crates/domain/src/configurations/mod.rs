@@ -232,6 +232,42 @@ impl ConfigurationState {
         }
     }
 
+    /// Configurations other than `id` whose ID stands in `verifier_issuer` or `verifier_subject`, in either case of letters,
+    /// with the field. Unless it has ended, a resource server could take one for the other (RFC 9700 §4.15).
+    pub fn others_named(
+        &self,
+        id: ConfigurationId,
+    ) -> impl Iterator<Item = (&'static str, ConfigurationId)> {
+        let names = [
+            ("verifier_issuer", &self.verifier_issuer),
+            ("verifier_subject", &self.verifier_subject),
+        ];
+        names.into_iter().filter_map(move |(field, name)| {
+            let named = name.as_str().to_ascii_lowercase().parse().ok()?;
+            (named != id).then_some((field, named))
+        })
+    }
+
+    /// Its tokens are neither for this server, whose address for the organization is `issuer`, nor for another organization.
+    ///
+    /// # Errors
+    /// When `signer_audience` is the organization's issuer, or does not lie below it but among those of others.
+    pub fn check_audience(&self, issuer: &Identifier) -> Result<(), ConfigurationRefusal> {
+        // Hosts are the same in upper and lower case, so the comparison is as wide.
+        let audience = self.signer_audience.as_str().to_ascii_lowercase();
+        let own = issuer.as_str().to_ascii_lowercase();
+        let organizations = own.rsplit_once('/').map_or("", |(base, _)| base);
+        let below = |base: &str| {
+            let rest = audience.strip_prefix(base)?.strip_prefix('/')?;
+            Some(rest).filter(|rest| !rest.is_empty())
+        };
+        let is_elsewhere = below(organizations).is_some() && below(&own).is_none();
+        if is_elsewhere || audience == organizations || audience.trim_end_matches('/') == own {
+            return Err(ConfigurationRefusal::SignerAudience);
+        }
+        Ok(())
+    }
+
     /// Contains the configuration: no tokens are issued, and those issued up to `now` stop being active.
     ///
     /// # Errors

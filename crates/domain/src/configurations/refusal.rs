@@ -45,6 +45,11 @@ pub enum ConfigurationRefusal {
         "permission_groups belong to THIRD_PARTY configurations; a STANDARD one has all that the organization is entitled to"
     )]
     GroupsOnStandard,
+    /// A name has the form of a configuration's ID, and is neither this one's nor that of one that it can replace.
+    #[error(
+        "{0} is the ID of another configuration, or looks like one; use this configuration's own ID, that of a deactivated one which it replaces, or a name of yours"
+    )]
+    IdentifierOfAnother(&'static str),
     /// An issuer, subject or audience is malformed.
     #[error("{field} {cause}")]
     Identifier {
@@ -84,6 +89,11 @@ pub enum ConfigurationRefusal {
     /// The edit changes nothing.
     #[error("The configuration is like this already; there is nothing to change.")]
     NothingToChange,
+    /// The audience of the access tokens is this server, for this organization or another one.
+    #[error(
+        "signer_audience must name the API that the tokens are for: neither this server's own address for the organization nor anything of another organization"
+    )]
+    SignerAudience,
     /// A free text is malformed.
     #[error("{field} {cause}")]
     Text {
@@ -122,6 +132,7 @@ impl ConfigurationRefusal {
             Self::GroupNotEntitled(_) => "permission_group_not_entitled",
             Self::GroupsOnStandard => "permission_groups_on_standard",
             Self::Identifier { .. } => "identifier_malformed",
+            Self::IdentifierOfAnother(_) => "identifier_of_another_configuration",
             Self::KeyAlreadyRegistered => "key_already_registered",
             Self::KeyIdMalformed => "kid_malformed",
             Self::KeyIdTaken => "kid_taken",
@@ -131,6 +142,7 @@ impl ConfigurationRefusal {
             Self::NotSuspended => "not_suspended",
             Self::NothingToChange => "nothing_to_change",
             Self::RetireAfter => "retire_after_out_of_range",
+            Self::SignerAudience => "signer_audience_not_allowed",
             Self::Text { .. } => "text_malformed",
             Self::TooManyCopiedClaims => "too_many_copied_claims",
             Self::TooManyKeys => "too_many_keys",
@@ -152,6 +164,7 @@ impl ConfigurationRefusal {
                 "permission_groups"
             }
             Self::Identifier { field, .. }
+            | Self::IdentifierOfAnother(field)
             | Self::NotASingleKey(field)
             | Self::Text { field, .. } => field,
             Self::KeyAlreadyRegistered | Self::NoKey | Self::NoNextKey | Self::TooManyKeys => {
@@ -159,6 +172,7 @@ impl ConfigurationRefusal {
             }
             Self::KeyIdMalformed | Self::KeyIdTaken => "kid",
             Self::RetireAfter => "retire_after_seconds",
+            Self::SignerAudience => "signer_audience",
             Self::AlreadySuspended
             | Self::Deactivated
             | Self::NotSuspended

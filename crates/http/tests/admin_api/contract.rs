@@ -245,3 +245,66 @@ async fn fields_out_of_their_range_are_refused_with_the_member_to_blame() {
         "/permission_groups",
     );
 }
+
+/// `conformance.md` E13 and G4: a configuration's tokens name nobody else, and neither does what its callers sign.
+#[tokio::test]
+async fn e13_a_name_that_is_another_configurations_id_is_refused_for_every_kind_of_configuration() {
+    let api = Api::start().await;
+    let a2 = api.world.a2.id.to_string();
+    let elsewhere = api.world.b1.id.to_string();
+    let unknown = "ac-0f6e1a52-a789-42a2-8b0e-2052d05577d7".to_owned();
+    let code = "identifier_of_another_configuration";
+    for id in [a2.clone(), elsewhere, unknown, a2.to_uppercase()] {
+        for field in ["verifier_issuer", "verifier_subject"] {
+            for auth_type in ["STANDARD", "THIRD_PARTY"] {
+                let body = json!({field: id, "auth_type": auth_type});
+                let answer = api.create(body).await;
+                crate::support::assert_blames(&answer, code, &format!("/{field}"));
+            }
+            let edit = api.ask("PATCH", api.a1()).json(&json!({field: id}));
+            let answer = edit.if_match(1).send().await;
+            crate::support::assert_blames(&answer, code, &format!("/{field}"));
+        }
+    }
+    let own = api.world.a1.id.to_string();
+    let body = json!({"name": "own", "verifier_subject": own});
+    let edit = api.ask("PATCH", api.a1()).json(&body).if_match(1);
+    assert_eq!(edit.send().await.status, 200);
+}
+
+#[tokio::test]
+async fn g4_no_configuration_may_sign_for_this_server_or_another_organization() {
+    let api = Api::start().await;
+    let (own, other) = (&api.world.acme.issuer, &api.world.bob.issuer);
+    let organizations = own.rsplit_once('/').unwrap().0;
+    for audience in [
+        own.clone(),
+        format!("{own}/"),
+        own.to_ascii_uppercase(),
+        other.clone(),
+        format!("{other}/api"),
+        format!("{}/API", other.to_ascii_uppercase()),
+        format!("{organizations}/tn-nobody/api"),
+        format!("{own}x"),
+        organizations.to_owned(),
+    ] {
+        let body = json!({"signer_audience": audience});
+        for auth_type in ["STANDARD", "THIRD_PARTY"] {
+            let mut body = body.clone();
+            body["auth_type"] = auth_type.into();
+            let answer = api.create(body).await;
+            let code = "signer_audience_not_allowed";
+            crate::support::assert_blames(&answer, code, "/signer_audience");
+        }
+        let edit = api.ask("PATCH", api.a1()).json(&body).if_match(1);
+        assert_eq!(edit.send().await.status, 422, "{audience}");
+    }
+    for audience in [
+        format!("{own}/payments"),
+        "https://api.example".to_owned(),
+        "payments".to_owned(),
+    ] {
+        let answer = api.create(json!({"signer_audience": audience})).await;
+        assert_eq!(answer.status, 201, "{audience}: {}", answer.text());
+    }
+}

@@ -273,8 +273,8 @@ fn configuration_refusals() -> Vec<ConfigurationRefusal> {
     every![ConfigurationRefusal:
         AccessTokenLifetime, AlgorithmDoesNotFit, AlreadySuspended, AssertionLifetime, AudienceNotExclusive,
         CopiedClaim(any()), Deactivated, ExpiryInPast, GroupMalformed(any()), GroupNotEntitled(any()),
-        GroupsOnStandard, Identifier { field: "…", cause: MalformedIdentifier::Empty }, KeyAlreadyRegistered,
-        KeyIdMalformed, KeyIdTaken, NoKey, NoNextKey, NotASingleKey("`kid` or `algorithm`"), NotSuspended, NothingToChange, RetireAfter,
+        GroupsOnStandard, Identifier { field: "…", cause: MalformedIdentifier::Empty }, IdentifierOfAnother("`verifier_issuer` or `verifier_subject`"), KeyAlreadyRegistered,
+        KeyIdMalformed, KeyIdTaken, NoKey, NoNextKey, NotASingleKey("`kid` or `algorithm`"), NotSuspended, NothingToChange, RetireAfter, SignerAudience,
         Text { field: "…", cause: MalformedText::Empty }, TooManyCopiedClaims, TooManyKeys, TripleTaken,
     ]
 }

@@ -85,14 +85,12 @@ async fn the_verifier_values_of_a_deactivated_configuration_may_be_used_again_an
         "verifier_issuer": old["verifier_issuer"], "verifier_subject": old["verifier_subject"],
         "verifier_audience": old["verifier_audience"],
     });
-    assert_problem(
-        &api.create(values.clone()).await,
-        409,
-        "verifier_values_taken",
-    );
+    let taken = "identifier_of_another_configuration";
+    assert_problem(&api.create(values.clone()).await, 422, taken);
     api.post(format!("{}/deactivate", api.a1()), json!({}))
         .await;
-    assert_eq!(api.create(values).await.status, 201);
+    assert_eq!(api.create(values.clone()).await.status, 201);
+    assert_problem(&api.create(values).await, 409, "verifier_values_taken");
     let answer = api
         .create(json!({"public_key": old["keys"][0]["public_key"]}))
         .await;
