@@ -122,11 +122,16 @@ impl Caller {
         self.require_role(|role| role == ApiRole::Admin)
     }
 
-    /// The caller introspects tokens of an organization.
+    /// The caller introspects tokens of its organization. The platform does not: an operator reads no organization's
+    /// tokens (`product.md`).
     ///
     /// # Errors
-    /// Not found for another organization.
+    /// Not found for another organization, and for the platform.
     pub fn require_introspection(&self, tenant_id: TenantId) -> Result<(), ServiceError> {
+        if self.tenant().is_none() {
+            self.note_denial("organization_not_own");
+            return Err(ServiceError::NotFound);
+        }
         self.require_tenant(tenant_id)
     }
 

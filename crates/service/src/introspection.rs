@@ -127,6 +127,11 @@ impl Service {
         token: &str,
         correlation_id: CorrelationId,
     ) -> Result<Introspection, IntrospectionError> {
+        if let ClientProof::ApiToken(caller) = proof {
+            caller
+                .require_introspection(tenant_id)
+                .map_err(|_| IntrospectionError::NotAllowed)?;
+        }
         let asker = self.prove(tenant_id, proof, correlation_id).await?;
         let now = self.now();
         let organization = self
@@ -217,12 +222,8 @@ impl Service {
         correlation_id: CorrelationId,
     ) -> Result<Asker, IntrospectionError> {
         match proof {
-            ClientProof::ApiToken(caller) => {
-                caller
-                    .require_introspection(tenant_id)
-                    .map_err(|_| IntrospectionError::NotAllowed)?;
-                Ok(Asker::Program)
-            }
+            // What its role allows was looked at before.
+            ClientProof::ApiToken(_) => Ok(Asker::Program),
             ClientProof::Assertion {
                 assertion,
                 client_id,

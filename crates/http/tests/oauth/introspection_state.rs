@@ -482,3 +482,26 @@ async fn i3_a_token_forged_with_the_real_key_is_inactive_without_an_issuance_rec
         assert_eq!(answer.text(), INACTIVE, "{name}");
     }
 }
+
+/// `product.md`: an operator reads no organization's tokens. The answer is that of another organization's program.
+#[tokio::test]
+async fn i2_the_platform_introspects_no_organizations_tokens() {
+    let world = World::start().await;
+    let server = &world.server;
+    let token = server.token(&world.acme, world.assertion().sign()).await;
+    let token = token.access_token();
+    let bobs = server
+        .api_token(Some(&world.bob), ApiRole::Introspector)
+        .await;
+    let other = server.introspect(&world.acme, &bobs, &token).await;
+    assert_verdict(&other, 401, "invalid_client");
+    for role in [ApiRole::Admin, ApiRole::Auditor, ApiRole::Introspector] {
+        let operators = server.api_token(None, role).await;
+        let answer = server.introspect(&world.acme, &operators, &token).await;
+        assert_verdict(&answer, 401, "invalid_client");
+        assert_eq!(
+            answer.json()["error_description"],
+            other.json()["error_description"]
+        );
+    }
+}

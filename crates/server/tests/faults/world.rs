@@ -92,11 +92,27 @@ impl World {
         (assertion, answer.text("access_token"))
     }
 
+    /// A new API token of the organization: the platform introspects nothing.
+    fn introspector(&self) -> String {
+        let terms = Terms {
+            token: Some(&self.admin),
+            ..Terms::default()
+        };
+        let body = json!({
+            "name": "gateway", "scope": "organization", "tenant_id": self.tenant_id, "role": "introspector",
+        });
+        let path = "/api/v1/api-tokens";
+        let answer = send(self.address, ("POST", path), terms, &Body::Json(&body)).unwrap();
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.text("token")
+    }
+
     /// Whether introspection finds a token active.
     pub fn is_active(&self, token: &str) -> bool {
         let path = format!("/t/{}/introspect", self.tenant_id);
+        let program = self.introspector();
         let terms = Terms {
-            token: Some(&self.admin),
+            token: Some(&program),
             ..Terms::default()
         };
         let form = format!("token={token}");
