@@ -100,10 +100,6 @@ impl Service {
     ///
     /// # Errors
     /// As the use case refuses, or when the store is unavailable. Nothing is half done.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a pause of random length lets the transactions in the way through"
-    )]
     pub async fn execute<A: Act>(
         &self,
         act: &A,

@@ -44,7 +44,7 @@ impl Decoys {
         let of_algorithm = || self.0.iter().filter(|key| key.algorithm() == algorithm);
         let found = of_algorithm().find(|key| key.signature_length() >= octets);
         found
-            .or_else(|| of_algorithm().last())
+            .or_else(|| of_algorithm().next_back())
             .unwrap_or(&self.0[0])
     }
 }

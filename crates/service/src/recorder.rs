@@ -10,9 +10,12 @@ use countersign_domain::assertion::Refusal;
 use countersign_domain::change::Maker;
 use countersign_domain::ids::{ApiTokenId, CorrelationId, TenantId};
 use countersign_domain::time::UnixTime;
-use countersign_store::{ActivityEntry, Store, StoreError};
+use countersign_store::{ActivityEntry, Store};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+
+use crate::error::ServiceError;
+use crate::transaction::until_settled;
 
 /// Refusals of one organization that may wait to be recorded; beyond, they are counted.
 const QUEUE: usize = 128;
@@ -201,6 +204,10 @@ impl Shared {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "leaves the writer to others for a while"
+    )]
     async fn write_all(&self, store: &Store) {
         loop {
             let group = self.queues().take();
@@ -211,8 +218,8 @@ impl Shared {
                 self.added.notified().await;
                 continue;
             }
-            if let Err(error) = record(store, &group).await {
-                tracing::error!(error = %error, lost = group.len(), "refusals could not be recorded");
+            if let Err(error) = until_settled(|| record(store, &group)).await {
+                tracing::error!(?error, lost = group.len(), "refusals could not be recorded");
             }
             if group.len() >= GROUP {
                 tokio::time::sleep(PAUSE).await;
@@ -258,7 +265,7 @@ impl Drop for Recorder {
     }
 }
 
-async fn record(store: &Store, group: &[Turn]) -> Result<(), StoreError> {
+async fn record(store: &Store, group: &[Turn]) -> Result<(), ServiceError> {
     let mut unit = store.write().await?;
     for turn in group {
         unit.append_activity(&turn.entry()).await?;
@@ -267,7 +274,7 @@ async fn record(store: &Store, group: &[Turn]) -> Result<(), StoreError> {
     for tenant_id in tenants {
         unit.trim_refusals(tenant_id, KEEP).await?;
     }
-    unit.commit().await
+    Ok(unit.commit().await?)
 }
 
 #[cfg(test)]

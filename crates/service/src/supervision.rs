@@ -10,6 +10,10 @@ const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 1000 }
 
 /// Runs tasks one after the other until one of them ends by itself, on the current runtime. `runs` tells whether one
 /// runs.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing tells when a fault is over"
+)]
 pub(crate) fn supervise<F>(
     what: &'static str,
     runs: Arc<AtomicBool>,
@@ -42,6 +46,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "the pause is what is tested")]
     async fn a_task_that_panics_is_begun_again_and_is_known_not_to_run_until_then() {
         let (runs, begun) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicU32::new(0)));
         let count = Arc::clone(&begun);

@@ -211,29 +211,9 @@ pub struct Configuration {
 }
 
 impl ConfigurationState {
-<<<<<<< ours
-    /// Its tokens name nobody else: neither another client in `sub`, which a resource server could take for that one
-    /// (RFC 9700 §4.15), nor this server or another organization in `aud`.
-    ///
-    /// # Errors
-    /// When `verifier_issuer` or `verifier_subject` has the form of a configuration's ID other than `id`, or
-    /// `signer_audience` is the organization's `issuer` or lies below that of another.
-    pub fn check_names(
-=======
-    /// The triple that selects this configuration.
-    #[must_use]
-    pub fn verifier_triple(&self) -> VerifierTriple {
-        VerifierTriple {
-            issuer: self.verifier_issuer.clone(),
-            subject: self.verifier_subject.clone(),
-            audience: self.verifier_audience.clone(),
-        }
-    }
-
     /// Configurations other than `id` whose ID stands in `verifier_issuer` or `verifier_subject`, in either case of letters,
     /// with the field. Unless it has ended, a resource server could take one for the other (RFC 9700 §4.15).
     pub fn others_named(
->>>>>>> theirs
         &self,
         id: ConfigurationId,
     ) -> impl Iterator<Item = (&'static str, ConfigurationId)> {

@@ -1,22 +1,9 @@
 //! Part 3, attacks 7 and 21, with several nodes: each has a clock of its own, and their database has one, too.
 
 use countersign_testkit::store::Arg;
-use countersign_testkit::{DatabaseKind, Setup, TestServer, World, postgres_url};
+use countersign_testkit::{TestServer, World};
 
-use crate::support::{assert_verdict, eventually};
-
-/// The world on PostgreSQL, where there is a server.
-async fn on_postgres(test: &str) -> Option<World> {
-    if postgres_url().is_none() {
-        println!("skipped: PostgreSQL ({test})");
-        return None;
-    }
-    let setup = Setup {
-        database: DatabaseKind::Postgres,
-        ..Setup::default()
-    };
-    Some(World::with(setup).await)
-}
+use crate::support::{assert_verdict, eventually, on_postgres};
 
 /// A node whose clock is ahead, after it has tidied up once.
 async fn node_that_has_tidied(world: &World, ahead: i64) -> TestServer {

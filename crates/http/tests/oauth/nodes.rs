@@ -8,22 +8,10 @@ use axum::body::Body;
 use axum::http::Request;
 use countersign_domain::api_tokens::ApiRole;
 use countersign_service::{Caller, StatusChange, new_correlation_id};
-use countersign_testkit::{Assertion, DatabaseKind, FORM, Setup, World, postgres_url};
+use countersign_testkit::{Assertion, FORM};
 use tower::ServiceExt as _;
 
-/// The world on PostgreSQL, where there is a server.
-#[expect(clippy::print_stdout, reason = "a test that could not be run says so")]
-async fn on_postgres(test: &str) -> Option<World> {
-    if postgres_url().is_none() {
-        println!("skipped: PostgreSQL ({test})");
-        return None;
-    }
-    let setup = Setup {
-        database: DatabaseKind::Postgres,
-        ..Setup::default()
-    };
-    Some(World::with(setup).await)
-}
+use crate::support::on_postgres;
 
 /// Does the same at once, several times.
 async fn at_once<F: Future<Output: Send + 'static> + Send + 'static>(

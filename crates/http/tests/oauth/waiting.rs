@@ -3,22 +3,9 @@
 use countersign_domain::api_tokens::ApiRole;
 use countersign_domain::configurations::ConfigurationEdit;
 use countersign_service::{EditConfiguration, RotateSigningKeys, StatusChange};
-use countersign_testkit::{Answer, DatabaseKind, PRIVATE_KEY_JWT, Setup, World, postgres_url};
+use countersign_testkit::{Answer, PRIVATE_KEY_JWT, World};
 
-use crate::support::{assert_recorded, assert_verdict, eventually};
-
-/// The world on PostgreSQL, where there is a server.
-async fn on_postgres(test: &str) -> Option<World> {
-    if postgres_url().is_none() {
-        println!("skipped: PostgreSQL ({test})");
-        return None;
-    }
-    let setup = Setup {
-        database: DatabaseKind::Postgres,
-        ..Setup::default()
-    };
-    Some(World::with(setup).await)
-}
+use crate::support::{assert_recorded, assert_verdict, eventually, on_postgres};
 
 /// Does something while a request waits for the record, and lets it go on then.
 async fn meanwhile(
