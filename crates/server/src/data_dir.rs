@@ -85,6 +85,11 @@ impl DataDir {
         DatabaseUrl::Sqlite(self.path.join(DATABASE))
     }
 
+    /// Whether the embedded database is there.
+    pub(crate) fn has_database(&self) -> bool {
+        self.path.join(DATABASE).exists()
+    }
+
     /// Where the master key is when nothing else provides it.
     pub(crate) fn master_key(&self) -> PathBuf {
         self.path.join("master.key")

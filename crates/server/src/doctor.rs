@@ -68,7 +68,7 @@ fn certificate(mut files: tls::Files) -> Result<String, String> {
 }
 
 fn database(args: &DoctorArgs, data: &DataDir) -> Result<String, String> {
-    if args.store.database.is_none() && !data.path().join("countersign.db").exists() {
+    if args.store.database.is_none() && !data.has_database() {
         return Err("there is none yet; `countersign serve` makes it".to_owned());
     }
     let opened = offline::block_on(async {

@@ -36,7 +36,7 @@ pub(crate) fn migrate(args: &MigrateArgs) -> Result<(), ServerFailure> {
 /// When the file exists, or the database cannot be read or is not at the schema of this program.
 pub(crate) fn backup(args: &BackupArgs) -> Result<(), ServerFailure> {
     let data = DataDir::beside_a_server(&args.store.data);
-    if args.store.database.is_none() && !data.path().join("countersign.db").exists() {
+    if args.store.database.is_none() && !data.has_database() {
         return Err(ServerFailure::new(format!(
             "there is no database in {}",
             data.path().display()

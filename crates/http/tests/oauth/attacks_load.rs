@@ -27,19 +27,26 @@ async fn attack_24_expensive_input_is_refused_cheaply() {
         "A".repeat(60_000),
         ".".repeat(60_000),
     ];
-    let started = Instant::now();
-    for round in 0..25 {
-        for text in &hostile {
+    // The quickest of many: what else the machine does only adds to it.
+    let cost = async |text: &str| {
+        let mut least = Duration::MAX;
+        for _ in 0..25 {
+            let started = Instant::now();
             let answer = world.server.grant(&world.acme, text).await;
-            assert_eq!(answer.status, 400, "{round}");
+            least = least.min(started.elapsed());
+            assert_eq!(answer.status, 400);
         }
+        least
+    };
+    let forged = world.assertion().signature(vec![1; 64]).sign();
+    let ordinary = cost(&forged).await;
+    for text in &hostile {
+        // Linear in its length, also where nothing is optimized: what grows with the square costs far more.
+        let bound = ordinary * 10 + Duration::from_nanos(200) * u32::try_from(text.len()).unwrap();
+        let spent = cost(text).await;
+        let start = &text[..text.len().min(40)];
+        assert!(spent < bound, "{start}…: {spent:?}, at most {bound:?}");
     }
-    // Two hundred of them; a second each would be a denial of service. The bound leaves room for slow machines.
-    assert!(
-        started.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        started.elapsed()
-    );
     // A storm of unknown names asks nobody and leaves everything as it was.
     for n in 0..200 {
         let unknown = world
@@ -53,7 +60,7 @@ async fn attack_24_expensive_input_is_refused_cheaply() {
 }
 
 #[tokio::test]
-async fn attack_25_a_flooding_organization_is_slowed_down_and_the_other_is_not() {
+async fn attack_25_a_flooding_organization_is_refused_and_the_other_is_not() {
     let world = World::with(Setup {
         requests_per_second: Some(2),
         ..Setup::default()

@@ -303,6 +303,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
         "issuance",
         "found by its place in a token with a good signature; introspection compares the organization",
     ),
+    ("database_time", "the clock of the database"),
     (
         "key_is_registered",
         "one key, one configuration on the whole platform; says only whether",
