@@ -35,7 +35,7 @@ pub struct Situation<'a> {
     pub after: Result<(), &'static str>,
 }
 
-/// A change that every guard of C7 has let through. Only [`authorize`] makes one; only it can be applied.
+/// A change that every guard of C7 has let through. Only [`authorize()`] makes one; only it can be applied.
 #[derive(Debug)]
 pub struct AuthorizedChange {
     change: Change,
@@ -164,7 +164,7 @@ pub fn authorize(
     })
 }
 
-/// Decides whether a request may be submitted: every guard of [`authorize`] but the votes, so that nobody is asked to
+/// Decides whether a request may be submitted: every guard of [`authorize()`] but the votes, so that nobody is asked to
 /// approve what could not be applied (L5), and the reason where the policy wants one.
 ///
 /// # Errors

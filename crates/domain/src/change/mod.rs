@@ -2,7 +2,7 @@
 //!
 //! With dual approval off the quorum is 0 and a request is applied in the transaction that submits it; with a
 //! quorum the same request waits. Either way, what reaches the store is an [`AuthorizedChange`], and only
-//! [`authorize`] makes one.
+//! [`authorize()`] makes one.
 
 mod authorize;
 mod envelope;
