@@ -52,7 +52,8 @@ impl Basis {
     ///
     /// # Errors
     /// Refused when the organization or the configuration has been suspended or ended meanwhile; unavailable when
-    /// something else of them has changed: nobody has decided on a token by what stands now.
+    /// something of them has changed that tokens are granted by, or when nobody knows here what stands now: nobody has
+    /// decided on a token by that. A new name, note or key is none of the token's.
     pub(crate) fn confirm(
         self,
         token: RecordedToken,
@@ -76,27 +77,41 @@ impl Basis {
         if self.organization.generation() == self.generation {
             return Ok(());
         }
-        let refused = |reason| Err(ExchangeError::Refused(Refusal::new(reason, "", "ACTIVE")));
+        if !snapshots.holds(&self.organization) {
+            // Everything was forgotten, and nobody knows here what stands now.
+            return Err(ExchangeError::Unavailable { retry_after: 1 });
+        }
         let state = self.organization.state();
         if state.status == OrganizationStatus::Suspended {
-            return refused(Reason::OrganizationSuspended);
+            return Err(ended(Reason::OrganizationSuspended));
         }
-        let id = configuration.configuration().id;
-        let now = self.organization.configuration(id);
-        let status = now.as_ref().map(|now| now.configuration().state.status);
-        match status {
-            Some(ConfigurationStatus::Suspended) => {
-                return refused(Reason::ConfigurationSuspended);
+        let before = configuration.configuration();
+        let Some(now) = self.organization.configuration(before.id) else {
+            // Its row is believed no more.
+            return Err(ExchangeError::Unavailable { retry_after: 1 });
+        };
+        let now = &now.configuration().state;
+        match now.status {
+            ConfigurationStatus::Suspended => Err(ended(Reason::ConfigurationSuspended)),
+            ConfigurationStatus::Deactivated => Err(ended(Reason::ConfigurationDeactivated)),
+            // Suspended and restored meanwhile: what was granted before is active no more.
+            ConfigurationStatus::Active
+                if now.tokens_not_before != before.state.tokens_not_before =>
+            {
+                Err(ended(Reason::ConfigurationSuspended))
             }
-            Some(ConfigurationStatus::Deactivated) => {
-                return refused(Reason::ConfigurationDeactivated);
+            ConfigurationStatus::Active
+                if now.grants_as(&before.state)
+                    && state.permission_groups == self.state.permission_groups =>
+            {
+                Ok(())
             }
-            Some(ConfigurationStatus::Active) | None => {}
+            ConfigurationStatus::Active => Err(ExchangeError::Unavailable { retry_after: 1 }),
         }
-        let same_configuration = now.is_some_and(|now| Arc::ptr_eq(&now, configuration));
-        if same_configuration && *state == *self.state && snapshots.holds(&self.organization) {
-            return Ok(());
-        }
-        Err(ExchangeError::Unavailable { retry_after: 1 })
     }
+}
+
+/// What it was granted by has ended.
+fn ended(reason: Reason) -> ExchangeError {
+    ExchangeError::Refused(Refusal::new(reason, "", "ACTIVE"))
 }

@@ -247,6 +247,20 @@ impl ConfigurationState {
         Ok(())
     }
 
+    /// Whether assertions are accepted and tokens granted as by another state: apart from the keys, and from what people
+    /// tell each other.
+    #[must_use]
+    pub fn grants_as(&self, other: &Self) -> bool {
+        let alike = Self {
+            keys: self.keys.clone(),
+            name: self.name.clone(),
+            notes: self.notes.clone(),
+            owner: self.owner.clone(),
+            ..other.clone()
+        };
+        *self == alike
+    }
+
     /// Contains the configuration: no tokens are issued, and those issued up to `now` stop being active.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use countersign_crypto::{JwsSigner, MasterKey, SigningAlgorithm, SigningKey, b64, random_bytes};
 use countersign_domain::change::ChangeState;
@@ -22,6 +23,8 @@ pub struct World {
     pub tenant_id: String,
     pub configuration: String,
     signer: JwsSigner,
+    /// The API token that introspects, made while the database could be written.
+    program: Arc<Mutex<String>>,
 }
 
 impl World {
@@ -47,13 +50,16 @@ impl World {
         let body = json!({"name": "name 1", "public_key": key.public_key().to_pem()});
         let configuration = send(address, ("POST", &path), terms, &Body::Json(&body)).unwrap();
         assert_eq!(configuration.status, 201, "{configuration:?}");
-        Self {
+        let world = Self {
             address,
             tenant_id,
             configuration: configuration.text("id"),
             signer: JwsSigner::new(key, None, None),
+            program: Arc::default(),
             admin,
-        }
+        };
+        *world.program.lock().unwrap() = world.new_program();
+        world
     }
 
     /// A new assertion that lives for a minute.
@@ -93,7 +99,7 @@ impl World {
     }
 
     /// A new API token of the organization: the platform introspects nothing.
-    fn introspector(&self) -> String {
+    fn new_program(&self) -> String {
         let terms = Terms {
             token: Some(&self.admin),
             ..Terms::default()
@@ -109,16 +115,25 @@ impl World {
 
     /// Whether introspection finds a token active.
     pub fn is_active(&self, token: &str) -> bool {
+        let mut program = self.program.lock().unwrap();
+        let mut answer = self.introspect(&program, token);
+        if answer.status == 401 {
+            // A restore has revoked it.
+            *program = self.new_program();
+            answer = self.introspect(&program, token);
+        }
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json().get("active") == Some(&Value::Bool(true))
+    }
+
+    fn introspect(&self, program: &str, token: &str) -> Answer {
         let path = format!("/t/{}/introspect", self.tenant_id);
-        let program = self.introspector();
         let terms = Terms {
-            token: Some(&program),
+            token: Some(program),
             ..Terms::default()
         };
         let form = format!("token={token}");
-        let answer = send(self.address, ("POST", &path), terms, &Body::Form(&form)).unwrap();
-        assert_eq!(answer.status, 200, "{answer:?}");
-        answer.json().get("active") == Some(&Value::Bool(true))
+        send(self.address, ("POST", &path), terms, &Body::Form(&form)).unwrap()
     }
 
     /// Whether an assertion is refused because it was used.
