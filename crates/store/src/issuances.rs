@@ -97,7 +97,7 @@ impl Store {
     /// # Errors
     /// When the database is unavailable, or the row cannot be read.
     pub async fn latest_issuance(&self) -> Result<Option<UnixTime>, StoreError> {
-        let mut tx = self.database().read().await?;
+        let mut tx = self.database().begin_read().await?;
         // One writer hands ids out in the order of time; several nodes take blocks of them.
         let sql = tx.dialect(
             "SELECT issued_at AS latest FROM issuances ORDER BY id DESC LIMIT 1",

@@ -57,6 +57,17 @@ fn lapsed(id: i64) -> Issuance {
     }
 }
 
+/// Writes rows, each at its own time by the database's clock, which shows [`NOW`] again afterwards.
+async fn append_at_their_time(world: &World, rows: &[Issuance]) {
+    for of_a_moment in rows.chunk_by(|one, next| one.issued_at == next.issued_at) {
+        world.set_clock(of_a_moment[0].issued_at).await;
+        for group in of_a_moment.chunks(2000) {
+            world.store.append_issuances(group).await.unwrap();
+        }
+    }
+    world.set_clock(NOW).await;
+}
+
 on_both_databases! {
     async fn an_issuance_comes_back_as_it_was_written(world: World) {
         let rows: Vec<_> = (1..=100).map(|n| issuance(n, n.unsigned_abs())).collect();
@@ -186,9 +197,7 @@ on_both_databases! {
             let age = if n < 50 { 8000 } else { 10 };
             rows.push(Issuance { issued_at: NOW.plus(-age), ..issuance(n + 1, n.unsigned_abs()) });
         }
-        for group in rows.chunks(2000) {
-            world.store.append_issuances(group).await.unwrap();
-        }
+        append_at_their_time(&world, &rows).await;
         let mut keys = remembered(&world, NOW.plus(-7200)).await;
         assert_eq!(world.store.latest_issuance().await.unwrap(), Some(NOW.plus(-10)));
         keys.sort_unstable();
@@ -203,7 +212,7 @@ on_both_databases! {
         rows.push(Issuance { expires_at: NOW.plus(1), ..lapsed(11) });
         rows.push(Issuance { remember_until: NOW.plus(1), ..lapsed(12) });
         rows.push(issuance(13, 13));
-        world.store.append_issuances(&rows).await.unwrap();
+        append_at_their_time(&world, &rows).await;
         let steps = forget_all(&world, 3).await;
         let (keys, most) = if world.is_postgres() { (11, 6) } else { (0, 3) };
         assert_eq!(steps.iter().sum::<u64>(), 10 + keys);

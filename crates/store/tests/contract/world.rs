@@ -143,6 +143,18 @@ impl World {
         }
     }
 
+    /// Sets the clock of the database, where it has one of its own. It shows [`NOW`] at first, and stands still.
+    pub async fn set_clock(&self, now: UnixTime) {
+        if self.is_postgres() {
+            self.leaked(format!(
+                "CREATE OR REPLACE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql
+                 AS 'SELECT to_timestamp({})'",
+                now.seconds()
+            ))
+            .await;
+        }
+    }
+
     pub fn is_postgres(&self) -> bool {
         matches!(self.store.database(), Database::Postgres(_))
     }
