@@ -20,7 +20,7 @@ async fn node_that_has_tidied(world: &World, ahead: i64) -> TestServer {
     node
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn attack_21_a_node_whose_clock_is_ahead_brings_no_used_assertion_back() {
     let test = "attack_21_a_node_whose_clock_is_ahead_brings_no_used_assertion_back";
     let Some(world) = on_postgres(test).await else {
@@ -36,7 +36,7 @@ async fn attack_21_a_node_whose_clock_is_ahead_brings_no_used_assertion_back() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn attack_21_a_node_whose_clock_is_ahead_holds_up_no_other_node() {
     let test = "attack_21_a_node_whose_clock_is_ahead_holds_up_no_other_node";
     let Some(world) = on_postgres(test).await else {
@@ -52,7 +52,7 @@ async fn attack_21_a_node_whose_clock_is_ahead_holds_up_no_other_node() {
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f8_a_node_more_than_thirty_seconds_from_its_database_issues_nothing() {
     let test = "f8_a_node_more_than_thirty_seconds_from_its_database_issues_nothing";
     let Some(world) = on_postgres(test).await else {
@@ -71,7 +71,7 @@ async fn f8_a_node_more_than_thirty_seconds_from_its_database_issues_nothing() {
 }
 
 /// The database notices by itself, in the statement that records, before anybody has compared clocks.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f8_a_clock_that_leaps_between_two_comparisons_issues_nothing_either() {
     let test = "f8_a_clock_that_leaps_between_two_comparisons_issues_nothing_either";
     let Some(world) = on_postgres(test).await else {
@@ -89,7 +89,7 @@ async fn f8_a_clock_that_leaps_between_two_comparisons_issues_nothing_either() {
 }
 
 /// Revoked stays revoked: what is forgotten goes by the database's time.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn attack_21_a_node_whose_clock_is_ahead_forgets_no_revocation() {
     let test = "attack_21_a_node_whose_clock_is_ahead_forgets_no_revocation";
     let Some(world) = on_postgres(test).await else {

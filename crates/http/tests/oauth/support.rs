@@ -91,3 +91,20 @@ pub(crate) async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
     let waited = tokio::time::timeout(Duration::from_secs(10), looking).await;
     assert!(waited.is_ok(), "what was waited for has not happened");
 }
+
+/// The world on PostgreSQL, where there is a server.
+#[expect(
+    clippy::print_stdout,
+    reason = "whoever runs the tests must see which were left out"
+)]
+pub(crate) async fn on_postgres(test: &str) -> Option<World> {
+    if postgres_url().is_none() {
+        println!("skipped: PostgreSQL ({test})");
+        return None;
+    }
+    let setup = Setup {
+        database: DatabaseKind::Postgres,
+        ..Setup::default()
+    };
+    Some(World::with(setup).await)
+}

@@ -34,20 +34,24 @@ async fn meanwhile(
     tokio::join!(request, act).0
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g9_a_request_that_waited_while_its_configuration_ended_gets_no_token() {
     let test = "g9_a_request_that_waited_while_its_configuration_ended_gets_no_token";
     let Some(world) = on_postgres(test).await else {
         return;
     };
     let server = &world.server;
-    for (change, reason) in [
-        (StatusChange::Suspend, "configuration_suspended"),
-        (StatusChange::Deactivate, "configuration_deactivated"),
+    for (client, change, reason) in [
+        (&world.a1, StatusChange::Suspend, "configuration_suspended"),
+        (
+            &world.a2,
+            StatusChange::Deactivate,
+            "configuration_deactivated",
+        ),
     ] {
-        let assertion = world.assertion().sign();
+        let assertion = world.assertion_of(client).sign();
         let request = server.token(&world.acme, &assertion);
-        let act = server.change_status(&world.a1, change);
+        let act = server.change_status(client, change);
         let answer = meanwhile(&world, request, act).await;
         assert_verdict(&answer, 401, "invalid_client");
         assert_recorded(&world, &world.acme, &answer, reason).await;
@@ -60,7 +64,7 @@ async fn g9_a_request_that_waited_while_its_configuration_ended_gets_no_token() 
     assert_recorded(&world, &world.bob, &answer, "organization_suspended").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g9_a_request_that_waited_gets_no_token_by_what_has_changed() {
     let test = "g9_a_request_that_waited_gets_no_token_by_what_has_changed";
     let Some(world) = on_postgres(test).await else {
@@ -92,7 +96,7 @@ async fn g9_a_request_that_waited_gets_no_token_by_what_has_changed() {
 }
 
 /// An emergency rotation ends the key at once: whoever waited is given a token of the new one.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g9_a_request_that_waited_is_signed_with_the_key_of_now() {
     let test = "g9_a_request_that_waited_is_signed_with_the_key_of_now";
     let Some(world) = on_postgres(test).await else {
@@ -115,7 +119,7 @@ async fn g9_a_request_that_waited_is_signed_with_the_key_of_now() {
 }
 
 /// The same holds where an assertion only proves who its sender is.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g9_a_client_that_waited_while_it_was_suspended_is_told_nothing() {
     let test = "g9_a_client_that_waited_while_it_was_suspended_is_told_nothing";
     let Some(world) = on_postgres(test).await else {
