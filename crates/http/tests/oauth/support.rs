@@ -7,20 +7,6 @@ use countersign_testkit::{Answer, Assertion, DatabaseKind, Setup, Tenant, World,
 /// The answer to a caller whose signature has not verified, as `client_assertion` and as `assertion`.
 pub(crate) const REFUSALS: [(u16, &str); 2] = [(401, "invalid_client"), (400, "invalid_grant")];
 
-/// The world on PostgreSQL, where there is a server.
-#[expect(clippy::print_stdout, reason = "a test that could not be run says so")]
-pub(crate) async fn on_postgres(test: &str) -> Option<World> {
-    if postgres_url().is_none() {
-        println!("skipped: PostgreSQL ({test})");
-        return None;
-    }
-    let setup = Setup {
-        database: DatabaseKind::Postgres,
-        ..Setup::default()
-    };
-    Some(World::with(setup).await)
-}
-
 /// The assertion buys a token both ways; the two must differ, so it is made twice.
 pub(crate) async fn assert_accepted(world: &World, make: impl Fn() -> Assertion) {
     let answer = world.server.token(&world.acme, &make().sign()).await;

@@ -234,7 +234,7 @@ on_both_databases! {
         let (quiet, _) = world.store.reserve_issuance_ids().await.unwrap();
         let (busy, _) = world.store.reserve_issuance_ids().await.unwrap();
         let rows: Vec<_> = (busy..busy + 40).map(lapsed).collect();
-        world.store.append_issuances(&rows).await.unwrap();
+        append_at_their_time(&world, &rows).await;
         world.store.append_issuances(&[issuance(quiet, 0)]).await.unwrap();
         assert_eq!(world.store.latest_issuance().await.unwrap(), Some(NOW), "the highest id is not the newest");
         let steps = forget_all(&world, 15).await;
@@ -246,7 +246,7 @@ on_both_databases! {
     /// Nodes that tidy up at the same time do not stand in each other's way.
     async fn nodes_forget_side_by_side(world: World) {
         let rows: Vec<_> = (1..=400).map(lapsed).collect();
-        world.store.append_issuances(&rows).await.unwrap();
+        append_at_their_time(&world, &rows).await;
         let (one, other) = tokio::join!(forget_all(&world, 10), forget_all(&world, 10));
         let gone: u64 = one.iter().chain(&other).sum();
         assert_eq!(gone, if world.is_postgres() { 800 } else { 400 });
