@@ -1,7 +1,7 @@
 //! The ledger: the replay key and the issuance record are durable before a token leaves (`tokens.md`).
 //!
 //! Requests in flight share one commit: while one group is being written, the next gathers. Only the ledger makes a
-//! [`RecordedToken`], and nothing else can be signed.
+//! [`RecordedToken`], and only what was made of one can be signed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
